@@ -1,0 +1,36 @@
+/** Metrics by the contract's names; units are fixed by the name. */
+export type MetricName =
+  | 'recall'
+  | 'throughput'
+  | `latency${'P50' | 'P95' | 'P99' | 'P999' | 'Max'}`
+  | `service${'P50' | 'P95' | 'P99' | 'P999' | 'Max'}`
+  | `lateness${'P50' | 'P95' | 'P99' | 'P999' | 'Max'}`
+  | 'errorRate'
+  | 'serverCpuPerQuery'
+  | 'clientCpuPerQuery'
+  | 'memory'
+  | 'disk'
+  | 'uploadSeconds'
+  | 'searchableSeconds'
+  | 'indexedSeconds'
+  | 'stableSeconds'
+  | 'costPerHour'
+  | 'costPerMillionQueries';
+
+/** A measured value with, where known, its 95 % interval. */
+export interface Metric {
+  name: MetricName;
+  value: number;
+  /** Lower and upper end of the 95 % interval, in the metric's unit. */
+  low?: number;
+  high?: number;
+  unit?: string;
+  /** Where the number was read, when there is more than one possibility: `process`, `memory report`. */
+  source?: string;
+}
+
+/** The value of a metric, or undefined when it was not measured (never a made-up 0). */
+export function metricValue(metrics: readonly Metric[], name: MetricName): number | undefined {
+  const value = metrics.find((metric) => metric.name === name)?.value;
+  return value !== undefined && Number.isFinite(value) ? value : undefined;
+}
