@@ -1,0 +1,3 @@
+import { run } from './house/run.ts';
+
+process.exit(await run('prettier', ['--write', '--log-level=warn', '.']));

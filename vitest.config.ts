@@ -1,0 +1,52 @@
+import { defineConfig } from 'vitest/config';
+
+const everywhere = ['crds', 'operator', 'loadgen', 'cli', 'dev', 'bench'];
+const tests = (suffix: string) => everywhere.map((folder) => `${folder}/**/*${suffix}`);
+
+export default defineConfig({
+  test: {
+    globalSetup: ['dev/vitest-setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+    reporters: ['default', ['json', { outputFile: 'coverage/tests.json' }]],
+    coverage: {
+      provider: 'v8',
+      include: everywhere.map((folder) => `${folder}/**/*.ts`),
+      // Process entries hold no logic; they are started for real by the end-to-end tests and the smoke check.
+      exclude: [
+        '**/*.test.ts',
+        '**/*.contract.ts',
+        '**/main.ts',
+        '**/testing/**',
+        'bench/**',
+        'dev/*.ts',
+        'dev/qdrant/target/**',
+      ],
+      reporter: ['text-summary', 'json-summary', 'html'],
+      thresholds: { lines: 90, branches: 90 },
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: tests('.test.ts'),
+          exclude: tests('.e2e.test.ts'),
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        // Real engines under load: one file at a time, or they would measure each other.
+        test: {
+          name: 'e2e',
+          include: tests('.e2e.test.ts'),
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
