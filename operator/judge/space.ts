@@ -22,4 +22,6 @@ export interface DatasetFacts {
   dimensions: number;
   distance: 'Cosine' | 'Dot' | 'Euclid' | 'Manhattan';
   queries: number;
+  /** How many segments the target is expected to make. Unknown: 2, the fewest Qdrant aims at (one for two cores, 2 to 8). */
+  segments?: number;
 }
