@@ -1,0 +1,136 @@
+import { Pool } from 'undici';
+import { errorText, JobError } from './job-error.ts';
+import type { Endpoint } from './protocol.ts';
+
+/** An HTTP answer that is not a success, with Qdrant's own error text. */
+export class RestError extends Error {
+  override readonly name = 'RestError';
+  /** HTTP status; 0 = no answer at all. */
+  readonly status: number;
+  /** Seconds the server asks to wait. */
+  readonly retryAfter: number | undefined;
+  constructor(status: number, message: string, retryAfter?: number, options?: { cause?: unknown }) {
+    super(message, options);
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+
+  /** May the same request succeed later? Rate limits, timeouts, unavailable shards, broken connections. */
+  get retryable(): boolean {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status === 503;
+  }
+}
+
+/** Request headers for an endpoint: JSON, and the API key from the environment variable it names. */
+export function endpointHeaders(endpoint: Endpoint, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (endpoint.apiKeyEnv !== undefined) {
+    const key = env[endpoint.apiKeyEnv];
+    if (key === undefined || key === '') {
+      throw new JobError('TargetUnreachable', `the environment variable ${endpoint.apiKeyEnv} holds no API key; set it`);
+    }
+    headers['api-key'] = key;
+  }
+  return headers;
+}
+
+/** Path of a collection, its name encoded. */
+export function collectionPath(collection: string): string {
+  return `/collections/${encodeURIComponent(collection)}`;
+}
+
+export interface RequestOptions {
+  body?: string | Buffer;
+  /** Longest wait for the answer. Default 60 s. */
+  timeoutMilliseconds?: number;
+  signal?: AbortSignal;
+}
+
+const MAX_REPLY = 16 * 2 ** 20;
+
+/** Qdrant's REST API, just as much of it as is needed here: one answer a call, no retries. */
+export class Rest {
+  readonly #pool: Pool;
+  readonly #headers: Record<string, string>;
+  readonly #url: string;
+
+  constructor(endpoint: Endpoint, connections: number) {
+    this.#url = endpoint.url;
+    this.#headers = endpointHeaders(endpoint);
+    this.#pool = new Pool(new URL(endpoint.url).origin, { connections, pipelining: 1, connect: { timeout: 10_000 } });
+  }
+
+  /**
+   * The `result` of a successful answer.
+   * @throws {RestError} anything else; status 0 when there was no answer.
+   */
+  async call<T>(method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, options: RequestOptions = {}): Promise<T> {
+    const timeout = options.timeoutMilliseconds ?? 60_000;
+    let status: number;
+    let retryAfter: number | undefined;
+    let text: string;
+    try {
+      const reply = await this.#pool.request({
+        method,
+        path,
+        headers: this.#headers,
+        body: options.body ?? null,
+        headersTimeout: timeout,
+        bodyTimeout: timeout,
+        ...(options.signal ? { signal: options.signal } : {}),
+      });
+      status = reply.statusCode;
+      retryAfter = retryAfterSeconds(reply.headers['retry-after']);
+      text = await readText(reply.body);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (error instanceof RestError) throw error;
+      throw new RestError(0, `${method} ${this.#url}${path}: no answer (${errorText(error)})`, undefined, { cause: error });
+    }
+    if (status < 200 || status > 299) {
+      throw new RestError(status, `${method} ${path}: HTTP ${status}: ${serverMessage(text)}`, retryAfter);
+    }
+    try {
+      return (JSON.parse(text) as { result: T }).result;
+    } catch (error) {
+      throw new RestError(status, `${method} ${path}: the answer is not JSON: ${text.slice(0, 200)}`, undefined, {
+        cause: error,
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+async function readText(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > MAX_REPLY) throw new RestError(0, `the answer is longer than ${MAX_REPLY} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Whole seconds, or an HTTP date, as in RFC 9110 10.2.3. */
+export function retryAfterSeconds(header: string | string[] | undefined, now = Date.now()): number | undefined {
+  const text = Array.isArray(header) ? header[0] : header;
+  if (text === undefined) return undefined;
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
+}
+
+/** Qdrant's `status.error`, or the beginning of whatever was sent (authentication errors are plain text). */
+function serverMessage(text: string): string {
+  try {
+    const error = (JSON.parse(text) as { status?: { error?: unknown } }).status?.error;
+    if (typeof error === 'string') return error.slice(0, 500);
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  return text.slice(0, 500);
+}
