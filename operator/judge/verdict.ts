@@ -11,6 +11,7 @@ export const REASONS = [
   'NoSustainableRate',
   'ClientLimited',
   'Unstable',
+  'StartSkew',
   'ServerErrors',
   'Disrupted',
   'DatasetChanged',

@@ -1,0 +1,42 @@
+import { BENCH_VERSION } from '../operator/version.ts';
+import { StoreError } from '../operator/runs/run-store.ts';
+import { parseArguments, UsageError } from './arguments.ts';
+import { createLogger } from './compose.ts';
+import { EXIT } from './exit-codes.ts';
+import { HELP } from './help.ts';
+import { InvalidInput } from './input.ts';
+import { list } from './list.ts';
+import { run, type Io } from './run.ts';
+import { show } from './show.ts';
+
+/** Carries out a command line and returns the exit code; everything it says goes through `io`. */
+export async function cli(argv: readonly string[], io: Omit<Io, 'log'>): Promise<number> {
+  try {
+    const args = parseArguments(argv);
+    const full: Io = { ...io, log: createLogger(args.logLevel) };
+    switch (args.command) {
+      case 'run':
+        return await run(args, full);
+      case 'list':
+        return await list(args, full);
+      case 'show':
+        return await show(args, full);
+      case 'version':
+        io.out(`${BENCH_VERSION}\n`);
+        return 0;
+      default:
+        io.out(HELP);
+        return 0;
+    }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    io.progress.write(`qdrant-bench: ${message}\n`);
+    if (error instanceof UsageError || error instanceof InvalidInput) return EXIT.invalidInput;
+    if (error instanceof StoreError) {
+      if (error.reason === 'StoreUnreachable') return EXIT.unreachable;
+      return error.reason === 'StoreFull' || error.reason === 'StoreLocked' ? EXIT.resumable : EXIT.ourFault;
+    }
+    if (error instanceof Error && error.stack) io.progress.write(`${error.stack}\n`);
+    return EXIT.ourFault;
+  }
+}

@@ -1,0 +1,125 @@
+import { humanDuration } from '../crds/duration.ts';
+import type { ProgressMessage } from '../loadgen/protocol.ts';
+import { summary } from '../operator/judge/bodies.ts';
+import { metricValue } from '../operator/judge/metrics.ts';
+import type { SweepEvent } from '../operator/sweep/ports.ts';
+
+const UNITS: Readonly<Record<ProgressMessage['phase'], string>> = {
+  Fetching: 'fetching the dataset',
+  Generating: 'making the dataset',
+  GroundTruth: 'computing the exact neighbours',
+  Uploading: 'uploading',
+  Indexing: 'waiting for the index',
+  Recall: 'measuring recall',
+  Loading: 'searching for the highest rate',
+  Finals: 'measuring the finalists again',
+};
+
+/** `uploading 31000/50000 (62 %), 15000/s, 1.3 s left, detail`. */
+export function progressText({ phase, done, total, rate, detail }: ProgressMessage): string {
+  const parts = [UNITS[phase]];
+  if (total > 0) parts[0] += ` ${Math.round(done)}/${Math.round(total)} (${Math.floor((100 * done) / total)} %)`;
+  if (rate !== undefined && rate > 0) {
+    parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toFixed(1)}/s`);
+    if (total > done) parts.push(`${humanDuration((total - done) / rate)} left`);
+  }
+  if (detail) parts.push(detail);
+  return parts.join(', ');
+}
+
+/** A lasting line for an event, or undefined when it is only worth the moving line. */
+export function eventText(event: SweepEvent): string | undefined {
+  switch (event.type) {
+    case 'phase':
+      return event.message;
+    case 'run': {
+      const { number, of, role, build, attempt, why } = event;
+      const what = role === 'Baseline' ? "baseline: Qdrant's defaults" : summary({ build, search: {} });
+      return `build ${number}/${of}  ${what}${attempt > 1 ? `  (attempt ${attempt})` : ''}${why ? `\n           ${why}` : ''}`;
+    }
+    case 'search': {
+      const { search } = event;
+      if (search.stage === 'Recall') return undefined;
+      const rate = metricValue(search.metrics, 'throughput');
+      const label =
+        summary({ build: {}, search: search.search }).replace(/^Qdrant's defaults( · )?/, '') ||
+        "Qdrant's default search";
+      const again =
+        search.stage === 'Final' ? `final ${search.repeat}  ${summary({ build: search.build, search: {} })} · ` : '';
+      return `           ${again}${label}: ${rate === undefined ? '' : `${rate.toFixed(0)}/s, `}${search.verdict}: ${search.message}`;
+    }
+    case 'attemptFailed':
+      return `attempt ${event.attempt} of run ${event.run} failed: ${event.message}`;
+    case 'finals':
+      return `finals     ${event.arms} configurations, ${event.repeats} repeats, interleaved`;
+    default:
+      return undefined;
+  }
+}
+
+/** Where progress is written: one moving line on a terminal, else a line now and then. */
+export interface ProgressSink {
+  write: (text: string) => void;
+  isTerminal: boolean;
+  columns: number;
+  now: () => number;
+}
+
+/** Between two lines of progress where there is no terminal to overwrite, in ms. */
+const QUIET_MS = 5_000;
+
+/** Renders a sweep's events for a person. */
+export class Progress {
+  readonly #sink: ProgressSink;
+  readonly #began: number;
+  #build = '';
+  #lastLine = 0;
+  #moving = false;
+  #eta: string | undefined;
+
+  constructor(sink: ProgressSink) {
+    this.#sink = sink;
+    this.#began = sink.now();
+    this.#lastLine = this.#began;
+  }
+
+  /** The end as status estimates it, ISO 8601. */
+  estimate(completionAt: string | undefined): void {
+    this.#eta = completionAt;
+  }
+
+  handle(event: SweepEvent): void {
+    if (event.type === 'run') this.#build = `build ${event.number}/${event.of} `;
+    if (event.type === 'finals') this.#build = 'finals ';
+    const lasting = eventText(event);
+    if (lasting !== undefined) this.#line(lasting);
+    else if (event.type === 'progress') this.#move(`${this.#build}${progressText(event.progress)}`);
+  }
+
+  /** Ends the moving line, if there is one. */
+  end(): void {
+    if (this.#moving) this.#sink.write('\r\x1b[K');
+    this.#moving = false;
+  }
+
+  #elapsed(): string {
+    return humanDuration((this.#sink.now() - this.#began) / 1000).padStart(10);
+  }
+
+  #line(text: string): void {
+    this.end();
+    this.#sink.write(`${this.#elapsed()}  ${text}\n`);
+    this.#lastLine = this.#sink.now();
+  }
+
+  #move(text: string): void {
+    const left = this.#eta ? (Date.parse(this.#eta) - this.#sink.now()) / 1000 : 0;
+    const whole = left > 0 ? `${text}; about ${humanDuration(left)} to the end` : text;
+    if (this.#sink.isTerminal) {
+      this.#sink.write(`\r\x1b[K${`${this.#elapsed()}  ${whole}`.slice(0, Math.max(20, this.#sink.columns - 1))}`);
+      this.#moving = true;
+    } else if (this.#sink.now() - this.#lastLine >= QUIET_MS) {
+      this.#line(whole);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Job, Message } from '../../loadgen/protocol.ts';
+
+/** How a job ended that said neither `done` nor `failed`: killed, crashed, or speaking nonsense. */
+export class JobLost extends Error {
+  override readonly name = 'JobLost';
+}
+
+/** Starts load generator jobs somewhere: a process here, a Job's pod in a cluster. */
+export interface JobRunner {
+  /**
+   * Runs one job to its end. `onMessage` is awaited for each message, in order; a job is over once every message of it
+   * was handled. `secrets` become environment variables of the job, by name.
+   * @returns the last message, `done` or `failed`.
+   * @throws {JobLost} when the job ended without one; the reason of `signal` when that was aborted.
+   */
+  run(
+    job: Job,
+    options: {
+      onMessage: (message: Message) => Promise<void>;
+      secrets?: Readonly<Record<string, string>>;
+      signal: AbortSignal;
+    },
+  ): Promise<Extract<Message, { type: 'done' | 'failed' }>>;
+}

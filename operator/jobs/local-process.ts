@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Logger } from 'pino';
+import { messageSchema, type Message } from '../../loadgen/protocol.ts';
+import { JobLost, type JobRunner } from './job-runner.ts';
+
+/** A message is a few kilobytes; a line beyond this is not one of ours. */
+const MAX_LINE_BYTES = 1_000_000;
+const GRACE_MS = 5_000;
+
+/** Runs each job as a child process of this one: the job goes in by standard input, messages come out as lines of JSON. */
+export class LocalProcessRunner implements JobRunner {
+  readonly #entry: string;
+  readonly #log: Logger;
+
+  /** @param entry the load generator's entry file, started with this Node. */
+  constructor(entry: string, log: Logger) {
+    this.#entry = entry;
+    this.#log = log;
+  }
+
+  run: JobRunner['run'] = async (job, { onMessage, secrets, signal }) => {
+    signal.throwIfAborted();
+    const child = spawn(process.execPath, [this.#entry], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // The job stays on the pipe: when we die, even by SIGKILL, its end closes and the child goes too.
+      env: { ...process.env, ...secrets, QDRANT_BENCH_WATCH_STDIN: '1' },
+    });
+    const exited = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+      child.once('close', (code, by) => resolve(by ? `was killed by ${by}` : `exited with code ${code}`));
+    });
+    const stop = (): void => {
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    child.stdin.on('error', () => {}); // a child that died early is reported by its exit
+    child.stdin.write(`${JSON.stringify(job)}\n`);
+
+    let lastWords = '';
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      lastWords = line.slice(0, 2000);
+      this.#log.debug({ job: job.kind }, lastWords);
+    });
+
+    let last: Extract<Message, { type: 'done' | 'failed' }> | undefined;
+    try {
+      for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {
+        if (line.length > MAX_LINE_BYTES)
+          throw new JobLost(`the load generator sent a line of ${line.length} characters`);
+        const message = parseMessage(line);
+        if (!message) {
+          this.#log.warn({ line: line.slice(0, 200) }, 'not a message of the load generator');
+          continue;
+        }
+        await onMessage(message);
+        if (message.type === 'done' || message.type === 'failed') last = message;
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      child.stdin.end();
+      if (child.exitCode === null && child.signalCode === null && !last) stop();
+    }
+    const how = await exited;
+    if (last) return last;
+    signal.throwIfAborted();
+    throw new JobLost(`the load generator ${how}${lastWords ? `: ${lastWords}` : ''}`);
+  };
+}
+
+function parseMessage(line: string): Message | undefined {
+  try {
+    return messageSchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,267 @@
+import type { QdrantSweep } from '../../crds/sweep.ts';
+import type { Condition, SweepStatus } from '../../crds/sweep-status.ts';
+import type { PreparedMessage } from '../../loadgen/protocol.ts';
+import { formatFieldErrors } from '../../crds/field-error.ts';
+import { checkParameters } from '../judge/check-parameters.ts';
+import { best } from '../judge/recommend.ts';
+import { spaceOf } from '../judge/spaces.ts';
+import type { History } from '../judge/history.ts';
+import { StoreError } from '../runs/run-store.ts';
+import { TargetError, type TargetInfo } from '../targets/target.ts';
+import { build, clean, finals, type SweepContext } from './act.ts';
+import { decide } from './decide.ts';
+import { historyKey } from './identity.ts';
+import { observe } from './observe.ts';
+import { SweepStopped, type SweepPorts } from './ports.ts';
+import { report, type Situation } from './report.ts';
+import { resolveSettings, type SweepSettings } from './settings.ts';
+import type { Observed } from './state.ts';
+
+/** How a sweep ended in this process. */
+export interface Conclusion {
+  status: SweepStatus;
+  /** `undefined` when it came to its own end; else why it stopped short. Interrupted sweeps go on where they were. */
+  stopped?: SweepStopped['reason'] | 'Interrupted' | StoreError['reason'];
+  message: string;
+  history: History;
+  experiment?: string;
+}
+
+export interface ConductOptions {
+  /** `file:` URLs already absolute. */
+  sweep: QdrantSweep;
+  /** Folder that keeps prepared datasets. */
+  datasetCache: string;
+  benchVersion: string;
+  /** Called with the status after every decision. */
+  onStatus?: (status: SweepStatus) => void;
+}
+
+const EMPTY: History = { runs: [], searches: [] };
+
+/**
+ * Carries a sweep from its spec to its verdict within this process: observe, decide, act, report, until the decision is
+ * to finish. Everything measured is in the record as soon as it is known, so that dying at any await loses at most
+ * the search under way; called again with the same store, it goes on.
+ */
+export async function conductSweep(
+  options: ConductOptions,
+  ports: SweepPorts,
+  signal: AbortSignal,
+): Promise<Conclusion> {
+  const { sweep, benchVersion } = options;
+  const { store, now, log } = ports;
+  const settings = resolveSettings(sweep.spec);
+  const began = now().toISOString();
+  let situation: Situation = {
+    phase: 'Preparing',
+    generation: 1,
+    startedAt: began,
+    now: began,
+    running: 0,
+    environment: { target: describeTargetSpec(sweep), notes: settings.assumed },
+    previous: [],
+    benchVersion,
+  };
+  let observed: Observed | undefined;
+  let context: SweepContext | undefined;
+  let previous: Condition[] = [];
+
+  const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
+    situation = { ...situation, ...change, now: now().toISOString(), previous };
+    const status = report(situation, observed);
+    previous = status.conditions;
+    if (context) await store.saveStatus(context.experiment, status, situation.now);
+    options.onStatus?.(status);
+    return status;
+  };
+
+  try {
+    checkSpec(sweep, settings);
+    ports.onEvent({ type: 'phase', message: 'looking for the target' });
+    const target = await ports.target.describe(signal);
+    situation = {
+      ...situation,
+      environment: { ...situation.environment, qdrantVersion: target.qdrantVersion, target: target.description },
+    };
+    ports.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
+    const prepared = await prepare(options, settings, ports, signal);
+    const fixed = await open(options, settings, target, prepared, ports);
+    context = fixed.context;
+    const notes = [...settings.assumed, ...fixed.space.notes];
+    situation = {
+      ...situation,
+      startedAt: fixed.startedAt,
+      environment: { ...situation.environment, datasetDigest: prepared.digest, notes },
+    };
+
+    for (;;) {
+      signal.throwIfAborted();
+      observed = await observe(fixed, context, ports, signal);
+      const decision = decide(observed);
+      log.info({ action: decision.action }, 'decided');
+      if (decision.action === 'Finish') {
+        const { phase, reason, message } = decision;
+        await retain(observed, context, ports, settings, signal);
+        const status = await publish({
+          phase,
+          outcome: { reason, message, failed: false },
+          running: 0,
+          finishedAt: now().toISOString(),
+        });
+        return { status, message, history: observed.study.history, experiment: context.experiment };
+      }
+      await publish({ phase: 'Running', running: decision.action === 'Clean' ? 0 : 1, ...estimate(observed, now()) });
+      if (decision.action === 'Clean') await clean(decision, context, ports, signal);
+      else if (decision.action === 'Build') await build(decision, observed, context, ports, signal);
+      else await finals(decision, observed, context, ports, signal);
+    }
+  } catch (error) {
+    const { reason, message, failed } = explain(error, signal);
+    if (reason === 'Internal') log.error({ err: error }, 'stopped by an error of ours');
+    const history = context
+      ? await store.history(context.experiment).catch(() => observed?.study.history ?? EMPTY)
+      : EMPTY;
+    if (observed) observed = { ...observed, study: { ...observed.study, history } };
+    const status = await publish({
+      phase: failed ? 'Failed' : situation.phase,
+      running: 0,
+      outcome: { reason, message, failed },
+    }).catch(
+      // The record may be what failed; the caller still gets the status.
+      () =>
+        report(
+          { ...situation, previous, phase: failed ? 'Failed' : situation.phase, outcome: { reason, message, failed } },
+          observed,
+        ),
+    );
+    return { status, stopped: reason, message, history, ...(context ? { experiment: context.experiment } : {}) };
+  }
+}
+
+/** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
+function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
+  const errors = checkParameters(sweep.spec.parameters ?? [], settings.quantizations);
+  if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
+}
+
+/** The dataset, checked and with ground truth, in a folder. */
+async function prepare(
+  { sweep, datasetCache }: ConductOptions,
+  settings: SweepSettings,
+  { jobs, onEvent }: SweepPorts,
+  signal: AbortSignal,
+): Promise<PreparedMessage> {
+  let prepared: PreparedMessage | undefined;
+  const end = await jobs.run(
+    { kind: 'Prepare', dataset: sweep.spec.dataset, limit: settings.limit, cacheDir: datasetCache },
+    {
+      signal,
+      onMessage: (message) => {
+        if (message.type === 'prepared') prepared = message;
+        if (message.type === 'progress') onEvent({ type: 'progress', progress: message });
+        return Promise.resolve();
+      },
+    },
+  );
+  if (end.type === 'failed') {
+    const reason = end.reason === 'DatasetInvalid' || end.reason === 'DatasetUnreachable' ? end.reason : 'Internal';
+    throw new SweepStopped(reason, end.message);
+  }
+  if (!prepared) throw new SweepStopped('Internal', 'the load generator prepared no dataset');
+  if (settings.limit > prepared.points) {
+    throw new SweepStopped(
+      'InvalidSpec',
+      `spec.workload.limit: Invalid value: ${settings.limit}: the dataset has only ${prepared.points} points`,
+    );
+  }
+  return prepared;
+}
+
+/** Finds or begins the sweep's history and lays out the space. */
+async function open(
+  { sweep }: ConductOptions,
+  settings: SweepSettings,
+  target: TargetInfo,
+  prepared: PreparedMessage,
+  { store, now, onEvent }: SweepPorts,
+) {
+  const { name, namespace = 'default' } = sweep.metadata;
+  const dataset = {
+    points: prepared.points,
+    dimensions: prepared.dimensions,
+    queries: prepared.queries,
+    distance: prepared.distance,
+  };
+  const space = spaceOf(settings.parameters, settings.quantizations, dataset, settings.constraints, {
+    unsupported: target.unsupported,
+  });
+  const key = historyKey({ namespace, name, spec: sweep.spec }, target.identity, prepared.digest);
+  const experiment = await store.ensureExperiment(
+    {
+      kind: 'QdrantSweep',
+      namespace,
+      name,
+      historyKey: key,
+      spec: sweep.spec,
+      dataset: { ...dataset, digest: prepared.digest },
+      target: {
+        kind: target.identity.kind,
+        ...(target.identity.url ? { url: target.identity.url } : {}),
+        qdrantVersion: target.qdrantVersion,
+        description: target.description,
+      },
+    },
+    now().toISOString(),
+  );
+  const { searches } = await store.history(experiment.id);
+  if (searches.length > 0)
+    onEvent({ type: 'phase', message: `going on: ${searches.length} searches are in the record already` });
+  const context: SweepContext = { experiment: experiment.id, datasetDir: prepared.datasetDir, failures: new Map() };
+  return { settings, key, space, dataset, startedAt: experiment.createdAt, context };
+}
+
+/** At the end, deletes the collections that `retention` does not keep. */
+async function retain(
+  observed: Observed,
+  context: SweepContext,
+  ports: SweepPorts,
+  settings: SweepSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  if (settings.onFinish === 'Keep') return;
+  const keep = settings.onFinish === 'KeepBest' ? best(observed.study)?.run : undefined;
+  const collections = observed.collections.filter(({ run }) => run !== keep);
+  await clean({ action: 'Clean', collections }, context, ports, signal);
+}
+
+/** When the builds of the budget will be done if they go on taking as long as so far. */
+function estimate({ study, settings }: Observed, now: Date): { estimatedCompletionAt?: string } {
+  const finished = study.history.runs.filter((run) => run.finishedAt);
+  if (finished.length === 0) return {};
+  const seconds =
+    finished.reduce((sum, run) => sum + (Date.parse(run.finishedAt as string) - Date.parse(run.startedAt)) / 1000, 0) /
+    finished.length;
+  const left = Math.max(0, settings.maxBuilds - finished.length);
+  const finalsSeconds = settings.repeats * 2 * (settings.finalWindowSeconds + settings.warmupSeconds);
+  return { estimatedCompletionAt: new Date(now.getTime() + (left * seconds + finalsSeconds) * 1000).toISOString() };
+}
+
+function explain(
+  error: unknown,
+  signal: AbortSignal,
+): { reason: NonNullable<Conclusion['stopped']>; message: string; failed: boolean } {
+  if (signal.aborted)
+    return { reason: 'Interrupted', message: 'interrupted; run the same command again to go on', failed: false };
+  if (error instanceof SweepStopped) return { reason: error.reason, message: error.message, failed: true };
+  if (error instanceof StoreError) return { reason: error.reason, message: error.message, failed: false };
+  if (error instanceof TargetError) {
+    const reason = error.reason === 'TargetUnreachable' ? error.reason : 'Internal';
+    return { reason, message: error.message, failed: true };
+  }
+  return { reason: 'Internal', message: error instanceof Error ? error.message : String(error), failed: true };
+}
+
+function describeTargetSpec(sweep: QdrantSweep): string {
+  return sweep.spec.target.external ? `existing Qdrant at ${sweep.spec.target.external.url}` : 'a throw-away Qdrant';
+}

@@ -1,0 +1,106 @@
+import { canonicalBuild } from '../judge/canonical.ts';
+import type { RunRecord } from '../judge/history.ts';
+import { metricValue } from '../judge/metrics.ts';
+import { nextBuild } from '../judge/propose.ts';
+import { best, finalists } from '../judge/recommend.ts';
+import { runId, searchId } from './identity.ts';
+import type { Decision, FinalArm, KnownCollection, Observed } from './state.ts';
+
+/**
+ * What to do next, from what was observed: clean up what is no longer needed, measure the baseline, finish what an
+ * earlier process left, try what the judge proposes, measure the finalists again, end. Pure; every action makes progress,
+ * so that the sequence ends.
+ */
+export function decide(observed: Observed): Decision {
+  const { settings, study } = observed;
+  const runs = study.history.runs;
+
+  const stale = staleCollections(observed);
+  if (stale.length > 0) return { action: 'Clean', collections: stale };
+  if (settings.suspend)
+    return finish(observed, 'Suspended', 'Suspended', 'spec.suspend is true: nothing new is started');
+
+  const baselineBuild = canonicalBuild({});
+  const baselineRun = runId(observed.key, baselineBuild);
+  const known = new Map(runs.map((run) => [run.id, run]));
+  if (known.get(baselineRun)?.state !== 'Finished') {
+    return { action: 'Build', role: 'Baseline', run: baselineRun, build: baselineBuild, purpose: 'Measure' };
+  }
+  const interrupted = runs.find((run) => run.state === 'Running');
+  if (interrupted) {
+    return {
+      action: 'Build',
+      role: interrupted.role,
+      run: interrupted.id,
+      build: interrupted.build,
+      purpose: 'Measure',
+    };
+  }
+
+  const outOfTime = settings.maxSeconds !== undefined && observed.elapsedSeconds >= settings.maxSeconds;
+  const buildsLeft = settings.maxBuilds - runs.length;
+  if (buildsLeft > 0 && !outOfTime) {
+    const next = nextBuild(study);
+    if (next) {
+      const run = runId(observed.key, next.build);
+      return { action: 'Build', role: 'Trial', run, build: next.build, purpose: 'Measure', proposal: next.proposal };
+    }
+  }
+  if (!outOfTime) {
+    const finals = planFinals(observed, known);
+    if (finals) return finals;
+  }
+  if (outOfTime) return finish(observed, 'Completed', 'BudgetSpent', 'budget.duration is spent');
+  if (buildsLeft <= 0)
+    return finish(observed, 'Completed', 'BudgetSpent', `all ${settings.maxBuilds} builds of the budget are made`);
+  return finish(observed, 'Completed', 'NothingBetterLikely', 'nothing left in the space is likely to be better');
+}
+
+function finish(observed: Observed, phase: 'Completed' | 'Suspended', reason: string, message: string): Decision {
+  return {
+    action: 'Finish',
+    phase,
+    goalMet: phase === 'Completed' && best(observed.study) !== undefined,
+    reason,
+    message,
+  };
+}
+
+/** Collections of lost attempts, and of finished runs that no finalist needs. */
+function staleCollections({ study, collections }: Observed): KnownCollection[] {
+  const finished = new Map(study.history.runs.filter((run) => run.state === 'Finished').map((run) => [run.id, run]));
+  const pair = finalists(study);
+  const needed = new Set([pair.best?.run, pair.baseline?.run]);
+  return collections.filter(({ run, attempt, exists }) => {
+    const record = finished.get(run);
+    return !(record && record.attempt === attempt && needed.has(run) && exists);
+  });
+}
+
+/** The finals still to be measured, or the build that has to be restored for them. */
+function planFinals(observed: Observed, known: ReadonlyMap<string, RunRecord>): Decision | undefined {
+  const { study, settings, key } = observed;
+  const { best: first, baseline: ground } = finalists(study);
+  if (!first) return undefined;
+  const contenders = [first, ...(ground && ground.searchId !== first.searchId ? [ground] : [])];
+  const committed = new Set(study.history.searches.map((search) => search.id));
+  const arms: FinalArm[] = [];
+  for (const candidate of contenders) {
+    const run = known.get(candidate.run);
+    if (!run) return undefined;
+    const home = observed.collections.find(
+      (item) => item.run === run.id && item.attempt === run.attempt && item.exists,
+    );
+    const { build, search } = candidate.configuration;
+    const ids = Array.from({ length: settings.repeats }, (_, index) => searchId(key, build, search, index + 1));
+    const startRate = Math.max(1, metricValue(candidate.metrics, 'throughput') ?? 1);
+    arms.push({ run: run.id, collection: home?.collection ?? '', build, search, ids, startRate });
+  }
+  if (arms.every((arm) => arm.ids.every((id) => committed.has(id)))) return undefined;
+  const homeless = arms.find((arm) => arm.collection === '');
+  if (homeless) {
+    const role = known.get(homeless.run)?.role ?? 'Trial';
+    return { action: 'Build', role, run: homeless.run, build: homeless.build, purpose: 'Restore' };
+  }
+  return { action: 'Finals', arms };
+}

@@ -1,0 +1,45 @@
+import type { Logger } from 'pino';
+import type { ProgressMessage } from '../../loadgen/protocol.ts';
+import type { RunRole, SearchRecord } from '../judge/history.ts';
+import type { Parameters } from '../judge/configuration.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
+import type { RunStore } from '../runs/run-store.ts';
+import type { Target } from '../targets/target.ts';
+
+/** What happens in a sweep, for whoever watches: the CLI's progress, a Kubernetes event. Losing one is harmless. */
+export type SweepEvent =
+  | { type: 'phase'; message: string }
+  | { type: 'progress'; progress: ProgressMessage }
+  | {
+      type: 'run';
+      role: RunRole;
+      run: string;
+      build: Parameters;
+      number: number;
+      of: number;
+      attempt: number;
+      why: string;
+    }
+  | { type: 'search'; search: SearchRecord }
+  | { type: 'attemptFailed'; run: string; attempt: number; message: string }
+  | { type: 'finals'; arms: number; repeats: number };
+
+/** The world around the core. */
+export interface SweepPorts {
+  store: RunStore;
+  target: Target;
+  jobs: JobRunner;
+  now: () => Date;
+  log: Logger;
+  onEvent: (event: SweepEvent) => void;
+}
+
+/** Why a sweep cannot go on; `reason` is the condition's reason. */
+export class SweepStopped extends Error {
+  override readonly name = 'SweepStopped';
+  readonly reason: 'InvalidSpec' | 'DatasetInvalid' | 'DatasetUnreachable' | 'TargetUnreachable' | 'Internal';
+  constructor(reason: SweepStopped['reason'], message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,206 @@
+import {
+  STATUS_BOUNDS,
+  type Condition,
+  type MeasuredConfiguration,
+  type SweepPhase,
+  type SweepStatus,
+} from '../../crds/sweep-status.ts';
+import { collectionPatch, searchParams, summary } from '../judge/bodies.ts';
+import type { Configuration } from '../judge/configuration.ts';
+import { propose } from '../judge/propose.ts';
+import {
+  baseline,
+  baselineAtEqualRecall,
+  best,
+  compare,
+  frontier,
+  nearestMiss,
+  type Candidate,
+} from '../judge/recommend.ts';
+import type { Study } from '../judge/study.ts';
+import { JUDGE_VERSION } from '../judge/version.ts';
+import type { Observed } from './state.ts';
+
+/** How the sweep stands, apart from what was measured. */
+export interface Situation {
+  phase: SweepPhase;
+  /** Why it ended or cannot go on. */
+  outcome?: { reason: string; message: string; failed: boolean };
+  generation: number;
+  startedAt: string;
+  now: string;
+  finishedAt?: string;
+  estimatedCompletionAt?: string;
+  running: number;
+  environment: { qdrantVersion?: string; datasetDigest?: string; target: string; notes: readonly string[] };
+  /** Conditions as last reported: their transition times are kept while they don't change. */
+  previous: readonly Condition[];
+  benchVersion: string;
+}
+
+const cut = (text: string): string =>
+  text.length <= STATUS_BOUNDS.message ? text : `${text.slice(0, STATUS_BOUNDS.message - 1)}…`;
+
+/** The bounded status of a sweep: a pure summary of its situation and, once it has one, its history. */
+export function report(situation: Situation, observed?: Observed): SweepStatus {
+  const study = observed?.study;
+  const winner = study && best(study);
+  const runs = study?.history.runs ?? [];
+  const finished = runs.filter((run) => run.state === 'Finished');
+  const count = (verdict: string): number => finished.filter((run) => run.verdict === verdict).length;
+  const miss = study && !winner ? nearestMiss(study) : undefined;
+  const ground = study && baseline(study);
+  return {
+    observedGeneration: situation.generation,
+    phase: situation.phase,
+    conditions: conditions(situation, study, winner),
+    startedAt: situation.startedAt,
+    ...(situation.finishedAt ? { finishedAt: situation.finishedAt } : {}),
+    progress: {
+      builds: finished.length,
+      maxBuilds: observed?.settings.maxBuilds ?? 0,
+      searches: study?.history.searches.length ?? 0,
+      running: situation.running,
+      failed: count('Failed') + count('Error'),
+      inconclusive: count('Inconclusive'),
+      ...(situation.estimatedCompletionAt ? { estimatedCompletionAt: situation.estimatedCompletionAt } : {}),
+    },
+    environment: {
+      ...(situation.environment.qdrantVersion ? { qdrantVersion: situation.environment.qdrantVersion } : {}),
+      ...(situation.environment.datasetDigest ? { datasetDigest: situation.environment.datasetDigest } : {}),
+      benchVersion: situation.benchVersion,
+      judgeVersion: JUDGE_VERSION,
+      target: situation.environment.target,
+      ...(observed ? { historyKey: observed.key } : {}),
+      notes: situation.environment.notes.slice(0, 16).map(cut),
+    },
+    ...(study && ground ? { baseline: measured(ground, study, observed) } : {}),
+    ...(study && winner ? { best: measured(winner, study, observed) } : {}),
+    ...(study && miss ? { nearestMiss: measured(miss, study, observed) } : {}),
+    frontier: study
+      ? frontier(study)
+          .slice(0, STATUS_BOUNDS.frontier)
+          .map((candidate) => measured(candidate, study, observed))
+      : [],
+    nextConfigurations: study
+      ? propose(study)
+          .slice(0, STATUS_BOUNDS.nextConfigurations)
+          .map((proposal) => ({
+            configuration: rendered(proposal.configuration, observed),
+            source: proposal.source,
+            change: proposal.change,
+            expected: proposal.expected.slice(0, 8),
+            ...(proposal.probabilityFeasible === undefined
+              ? {}
+              : { probabilityFeasible: proposal.probabilityFeasible }),
+            rationale: cut(proposal.rationale),
+          }))
+      : [],
+    recentRuns: runs
+      .toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))
+      .slice(0, STATUS_BOUNDS.recentRuns)
+      .map((run) => ({
+        run: run.id,
+        summary: summary({ build: run.build, search: {} }),
+        ...(run.verdict ? { verdict: run.verdict } : {}),
+        ...(run.reason ? { reason: run.reason } : {}),
+        ...(run.message ? { message: cut(run.message) } : {}),
+        startedAt: run.startedAt,
+        ...(run.finishedAt ? { finishedAt: run.finishedAt } : {}),
+      })),
+  };
+}
+
+function rendered(
+  configuration: Configuration,
+  observed: Observed | undefined,
+): SweepStatus['nextConfigurations'][number]['configuration'] {
+  return {
+    collection: collectionPatch(configuration.build, observed?.settings.quantizations ?? []),
+    search: searchParams(configuration.search),
+    summary: summary(configuration).slice(0, 512),
+  };
+}
+
+function measured(candidate: Candidate, study: Study, observed: Observed | undefined): MeasuredConfiguration {
+  const { verdict, reason, message, constraints } = candidate.judgement;
+  const gain = gainOverBaseline(candidate, study);
+  return {
+    configuration: rendered(candidate.configuration, observed),
+    metrics: candidate.metrics.slice(0, STATUS_BOUNDS.metrics),
+    verdict,
+    reason,
+    message: cut(gain ? `${message}; ${gain}` : message),
+    constraints,
+    run: candidate.run,
+  };
+}
+
+/** `+31 % throughput against Qdrant's default build at equal recall (95 % CI 24 to 38 %)`, when both were measured. */
+export function gainOverBaseline(candidate: Candidate, study: Study): string | undefined {
+  const ground = baselineAtEqualRecall(study);
+  if (!ground || ground.searchId === candidate.searchId) return undefined;
+  const comparison = compare(candidate, ground);
+  if (!comparison) return undefined;
+  const percent = (ratio: number): string => `${ratio >= 1 ? '+' : '−'}${Math.abs((ratio - 1) * 100).toFixed(0)} %`;
+  const { ratio, low, high } = comparison;
+  return `${percent(ratio)} throughput against Qdrant's default build at equal recall (95 % CI ${percent(low)} to ${percent(high)})`;
+}
+
+function conditions(situation: Situation, study: Study | undefined, winner: Candidate | undefined): Condition[] {
+  const { phase, outcome } = situation;
+  const over = phase === 'Completed' || phase === 'Failed';
+  const condition = (
+    type: Condition['type'],
+    status: Condition['status'],
+    reason: string,
+    message: string,
+  ): Condition => {
+    const before = situation.previous.find((item) => item.type === type);
+    return {
+      type,
+      status,
+      reason,
+      message: cut(message),
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : situation.now,
+      observedGeneration: situation.generation,
+    };
+  };
+  const notes = situation.environment.notes.join('; ');
+  const result: Condition[] = [];
+  const refused = outcome?.failed && (outcome.reason === 'InvalidSpec' || outcome.reason === 'DatasetInvalid');
+  result.push(
+    refused && outcome.reason === 'InvalidSpec'
+      ? condition('Accepted', 'False', outcome.reason, outcome.message)
+      : condition('Accepted', 'True', 'Accepted', notes || 'the spec is valid'),
+  );
+  if (study) {
+    result.push(condition('TargetReady', 'True', 'Reachable', situation.environment.target));
+    result.push(condition('DatasetReady', 'True', 'Prepared', situation.environment.datasetDigest ?? 'prepared'));
+  } else if (outcome?.failed && outcome.reason.startsWith('Dataset')) {
+    result.push(condition('DatasetReady', 'False', outcome.reason, outcome.message));
+  } else if (outcome?.failed && outcome.reason === 'TargetUnreachable') {
+    result.push(condition('TargetReady', 'False', outcome.reason, outcome.message));
+  }
+  if (phase === 'Completed') {
+    result.push(
+      winner
+        ? condition('GoalMet', 'True', outcome?.reason ?? 'BudgetSpent', winner.judgement.message)
+        : condition(
+            'GoalMet',
+            'False',
+            outcome?.reason ?? 'BudgetSpent',
+            'no configuration met the constraints; see nearestMiss',
+          ),
+    );
+  } else {
+    result.push(condition('GoalMet', 'Unknown', phase, outcome?.message ?? 'the sweep is not over'));
+  }
+  if (outcome?.failed) {
+    result.push(condition('Failed', 'True', outcome.reason, outcome.message));
+    result.push(condition('Stalled', 'True', outcome.reason, outcome.message));
+  }
+  if (!over && !outcome?.failed && phase !== 'Suspended')
+    result.push(condition('Reconciling', 'True', phase, 'work is under way'));
+  return result;
+}

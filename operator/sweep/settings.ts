@@ -1,0 +1,75 @@
+import { durationSeconds } from '../../crds/duration.ts';
+import { quantityValue } from '../../crds/quantity.ts';
+import type { ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep-spec.ts';
+import type { Constraints, Objective } from '../judge/study.ts';
+
+/** A QdrantSweep's spec with every default filled in and every text turned into a number. */
+export interface SweepSettings {
+  suspend: boolean;
+  onFinish: 'Delete' | 'KeepBest' | 'Keep';
+  limit: number;
+  /** Least length of a measuring window, in seconds and in requests; of the finalists' windows in seconds. */
+  windowSeconds: number;
+  windowRequests: number;
+  finalWindowSeconds: number;
+  warmupSeconds: number;
+  repeats: number;
+  quantizations: readonly QuantizationSpec[];
+  /** undefined: the judge chooses the space. */
+  parameters: readonly ParameterSpec[] | undefined;
+  constraints: Constraints;
+  objectives: readonly Objective[];
+  strategy: 'Adaptive' | 'Grid' | 'Random';
+  seed: number;
+  maxBuilds: number;
+  /** Seconds from the start after which no build is started; undefined: no limit. */
+  maxSeconds: number | undefined;
+  pricePerHour: number | undefined;
+  /** Defaults a user should know were assumed, one sentence each. */
+  assumed: string[];
+}
+
+export const DEFAULT_RECALL = 0.95;
+export const DEFAULT_BUILDS = 12;
+const DEFAULT_ERROR_RATE = 0.001;
+
+/** Fills in the contract's defaults. The spec has passed its schema, so durations and quantities parse. */
+export function resolveSettings(spec: SweepSpec): SweepSettings {
+  const { workload = {}, constraints = {}, judge = {}, budget = {} } = spec;
+  const assumed: string[] = [];
+  const recall = constraints.recall ?? { min: DEFAULT_RECALL };
+  if (!constraints.recall) assumed.push(`constraints.recall is not set: recall ≥ ${DEFAULT_RECALL} is assumed`);
+  if (!spec.objectives) assumed.push('objectives are not set: throughput is maximized');
+  if (!budget.builds) assumed.push(`budget.builds is not set: at most ${DEFAULT_BUILDS} builds are made`);
+  const price = spec.target.kubernetes?.pricePerHour ?? spec.target.external?.pricePerHour;
+  const windowSeconds = workload.duration ? durationSeconds(workload.duration) : 1;
+  const repeats = workload.repeats ?? 3;
+  return {
+    suspend: spec.suspend ?? false,
+    onFinish: spec.retention?.onFinish ?? 'Delete',
+    limit: workload.limit ?? 10,
+    windowSeconds,
+    windowRequests: workload.duration ? 1 : 1000,
+    finalWindowSeconds: workload.duration ? windowSeconds : 10 / repeats,
+    warmupSeconds: workload.warmup ? durationSeconds(workload.warmup) : 1,
+    repeats,
+    quantizations: spec.quantizations ?? [],
+    parameters: spec.parameters,
+    constraints: {
+      recall: { min: recall.min },
+      latency: (constraints.latency ?? []).map(({ percentile, max }) => ({
+        percentile,
+        max: durationSeconds(max) * 1000,
+      })),
+      errorRate: { max: constraints.errorRate?.max ?? DEFAULT_ERROR_RATE },
+      ...(constraints.memory ? { memory: { max: quantityValue(constraints.memory.max) } } : {}),
+    },
+    objectives: spec.objectives ?? [{ metric: 'throughput', goal: 'Maximize' }],
+    strategy: judge.strategy ?? 'Adaptive',
+    seed: judge.seed ?? 1,
+    maxBuilds: budget.builds ?? DEFAULT_BUILDS,
+    maxSeconds: budget.duration ? durationSeconds(budget.duration) : undefined,
+    pricePerHour: price ? Number(price.amount) : undefined,
+    assumed,
+  };
+}

@@ -1,0 +1,52 @@
+import type { RunRole } from '../judge/history.ts';
+import type { Parameters } from '../judge/configuration.ts';
+import type { Proposal, Study } from '../judge/study.ts';
+import type { SweepSettings } from './settings.ts';
+
+/** An attempt's collection that may still be on the target. */
+export interface KnownCollection {
+  run: string;
+  attempt: number;
+  collection: string;
+  /** Whether the target has it. */
+  exists: boolean;
+}
+
+/** Everything a decision rests on. */
+export interface Observed {
+  settings: SweepSettings;
+  /** The history key: ids are made from it. */
+  key: string;
+  /** Space, constraints, history: what the judge sees. */
+  study: Study;
+  collections: readonly KnownCollection[];
+  /** Seconds since the sweep began. */
+  elapsedSeconds: number;
+}
+
+/** One of the two searches that are measured again, interleaved. */
+export interface FinalArm {
+  run: string;
+  collection: string;
+  build: Parameters;
+  search: Parameters;
+  /** Ids of repeats 1 … repeats. */
+  ids: string[];
+  /** Rate (1/s) the sweep found for it. */
+  startRate: number;
+}
+
+/** The next thing to do. Carrying one out twice does no harm. */
+export type Decision =
+  | { action: 'Clean'; collections: readonly KnownCollection[] }
+  | {
+      action: 'Build';
+      role: RunRole;
+      run: string;
+      build: Parameters;
+      /** `Measure`: the planned searches. `Restore`: only the collection is needed again, everything on it was measured. */
+      purpose: 'Measure' | 'Restore';
+      proposal?: Proposal;
+    }
+  | { action: 'Finals'; arms: FinalArm[] }
+  | { action: 'Finish'; phase: 'Completed' | 'Suspended'; goalMet: boolean; reason: string; message: string };
