@@ -95,6 +95,21 @@ export interface RunStore {
   close(): Promise<void>;
 }
 
+/** What was proposed after so many runs. */
+export interface ProposalSet {
+  afterRuns: number;
+  proposedAt: string;
+  proposals: Proposal[];
+}
+
+/** A store together with the reads that only reports and tests need. */
+export interface ReadableRunStore extends RunStore {
+  /** Every set of proposals, in the order of `afterRuns`. */
+  proposals(experiment: string): Promise<ProposalSet[]>;
+  /** A search's seconds of load, in order of repeat and second. */
+  series(experiment: string, search: string): Promise<SeriesPoint[]>;
+}
+
 /** Why the store could not do what was asked. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
