@@ -26,7 +26,6 @@ export interface Candidate {
 const CIRCUMSTANCES: readonly Reason[] = [
   'ClientLimited',
   'Unstable',
-  'StartSkew',
   'Disrupted',
   'DatasetChanged',
   'ServerErrors',
