@@ -1,0 +1,24 @@
+import type { Dataset } from '../datasets/dataset.ts';
+import { vectorBytes, writeVector } from '../ingest/encode.ts';
+
+/** The text of every query vector, made once per dataset: encoding costs more than sending. */
+export function encodeQueries(dataset: Dataset): Buffer[] {
+  const { dimensions, queries } = dataset.meta;
+  const scratch = Buffer.allocUnsafe(vectorBytes(dimensions));
+  return Array.from({ length: queries }, (_, query) => {
+    const end = writeVector(dataset.queries, query * dimensions, dimensions, scratch, 0);
+    return Buffer.from(scratch.subarray(0, end));
+  });
+}
+
+/** Complete request bodies of one search, one a query. */
+export function queryBodies(
+  vectors: readonly Buffer[],
+  limit: number,
+  params: Readonly<Record<string, unknown>>,
+): Buffer[] {
+  const rest = JSON.stringify({ limit, params, with_payload: false, with_vector: false });
+  const head = Buffer.from('{"query":');
+  const tail = Buffer.from(`,${rest.slice(1)}`);
+  return vectors.map((vector) => Buffer.concat([head, vector, tail]));
+}
