@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { best } from '../judge/recommend.ts';
+import { decide } from './decide.ts';
+import { plainSurface, SimulatedSweep, type Surface } from './simulated.test-support.ts';
+import type { Decision } from './state.ts';
+
+/** Decides and acts until it is over; `dies` says after how many commits an action is cut short (undefined: never). */
+function carryOut(sweep: SimulatedSweep, dies: (step: number) => number | undefined = () => undefined, maxSteps = 500) {
+  const decisions: Decision[] = [];
+  for (let step = 0; step < maxSteps; step += 1) {
+    const decision = decide(sweep.observe());
+    decisions.push(decision);
+    if (decision.action === 'Finish') return { decisions, end: decision };
+    sweep.act(decision, dies(step) ?? Infinity);
+  }
+  throw new Error(`no end after ${maxSteps} steps`);
+}
+
+const builds = (decisions: readonly Decision[]) => decisions.filter((decision) => decision.action === 'Build');
+
+describe('decide', () => {
+  it('measures the baseline first, then trials, then the finalists, then ends', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 4 } });
+    const { decisions, end } = carryOut(sweep);
+    const acted = decisions.filter(({ action }) => action !== 'Clean').map(({ action }) => action);
+    expect(acted).toEqual(['Build', 'Build', 'Build', 'Build', 'Finals', 'Finish']);
+    expect(builds(decisions).map(({ role }) => role)).toEqual(['Baseline', 'Trial', 'Trial', 'Trial']);
+    expect(end).toMatchObject({ phase: 'Completed', goalMet: true, reason: 'BudgetSpent' });
+  });
+
+  it('keeps only the finalists’ collections, and none it does not know', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 4 } });
+    carryOut(sweep);
+    const kept = sweep.collections.map(({ run }) => run);
+    expect(kept.length).toBeLessThanOrEqual(2);
+    expect(kept).toContain(best(sweep.observe().study)?.run);
+  });
+
+  it('starts nothing while suspended, and goes on when resumed', () => {
+    const sweep = new SimulatedSweep({ suspend: true });
+    expect(decide(sweep.observe())).toMatchObject({ action: 'Finish', phase: 'Suspended', goalMet: false });
+  });
+
+  it('starts no build after the time of the budget, and says so', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 10, duration: '2s' } });
+    const { decisions, end } = carryOut(sweep);
+    expect(builds(decisions).length).toBeLessThan(10);
+    expect(end).toMatchObject({ reason: 'BudgetSpent', message: 'budget.duration is spent' });
+  });
+
+  it('ends without the goal when nothing can meet the constraints', () => {
+    const poor: Surface = (build, search) => ({ ...plainSurface(build, search), recall: 0.5 });
+    const { decisions, end } = carryOut(new SimulatedSweep({ budget: { builds: 3 } }, poor));
+    expect(end).toMatchObject({ phase: 'Completed', goalMet: false });
+    expect(decisions.some(({ action }) => action === 'Finals')).toBe(false);
+  });
+
+  it('makes a lost finalist’s collection again before its finals', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 2 } });
+    let lost = false;
+    for (;;) {
+      const decision = decide(sweep.observe());
+      if (decision.action === 'Finish') break;
+      if (decision.action === 'Finals' && !lost) {
+        lost = true;
+        for (const arm of decision.arms) sweep.lose(arm.collection);
+        continue;
+      }
+      if (lost && decision.action === 'Build') expect(decision.purpose).toBe('Restore');
+      sweep.act(decision);
+    }
+    expect(lost).toBe(true);
+    expect(sweep.history.searches.filter(({ stage }) => stage === 'Final').length).toBeGreaterThan(0);
+  });
+
+  it('ends after any sequence of deaths, with each id once and the same searches as an undisturbed sweep', () => {
+    const undisturbed = new SimulatedSweep({ budget: { builds: 4 } });
+    carryOut(undisturbed);
+    const wanted = undisturbed.history.searches.map(({ id }) => id).toSorted();
+    fc.assert(
+      fc.property(fc.array(fc.option(fc.nat(30), { nil: undefined }), { maxLength: 40 }), (deaths) => {
+        const sweep = new SimulatedSweep({ budget: { builds: 4 } });
+        carryOut(sweep, (step) => deaths[step]);
+        expect(sweep.history.searches.map(({ id }) => id).toSorted()).toEqual(wanted);
+        expect(new Set(sweep.history.runs.map(({ id }) => id)).size).toBe(4);
+        expect(sweep.collections.length).toBeLessThanOrEqual(2);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('is a pure function of what was observed and never exceeds the builds of the budget', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 7 }),
+        fc.nat(1000),
+        fc.constantFrom('Adaptive', 'Grid', 'Random'),
+        (max, seed, strategy) => {
+          const sweep = new SimulatedSweep({ budget: { builds: max }, judge: { strategy: strategy as 'Grid', seed } });
+          for (;;) {
+            const decision = decide(sweep.observe());
+            expect(decide(sweep.observe())).toEqual(decision);
+            if (decision.action === 'Finish') break;
+            sweep.act(decision);
+          }
+          expect(new Set(sweep.begun).size).toBeLessThanOrEqual(max);
+          expect(sweep.begun.length).toBe(new Set(sweep.begun).size);
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+});

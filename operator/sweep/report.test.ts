@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { sweepStatusSchema } from '../../crds/sweep-status.ts';
+import { decide } from './decide.ts';
+import { report, type Situation } from './report.ts';
+import { plainSurface, SimulatedSweep, type Surface } from './simulated.test-support.ts';
+
+const situation = (changes: Partial<Situation> = {}): Situation => ({
+  phase: 'Running',
+  generation: 1,
+  startedAt: '2026-01-01T00:00:00.000Z',
+  now: '2026-01-01T00:01:00.000Z',
+  running: 1,
+  environment: { target: 'a target', qdrantVersion: '1.19.0', datasetDigest: 'sha256:0', notes: ['a note'] },
+  previous: [],
+  benchVersion: '0.1.0',
+  ...changes,
+});
+
+function finished(surface?: Surface, spec = {}): SimulatedSweep {
+  const sweep = new SimulatedSweep({ budget: { builds: 5 }, ...spec }, surface);
+  for (;;) {
+    const decision = decide(sweep.observe());
+    if (decision.action === 'Finish') return sweep;
+    sweep.act(decision);
+  }
+}
+
+const condition = (status: ReturnType<typeof report>, type: string) =>
+  status.conditions.find((item) => item.type === type);
+
+describe('report', () => {
+  it('has the shape of the resource’s status and stays under 64 KiB, at every step of a sweep', () => {
+    const sweep = new SimulatedSweep({
+      budget: { builds: 8 },
+      objectives: [
+        { metric: 'throughput', goal: 'Maximize' },
+        { metric: 'recall', goal: 'Maximize' },
+      ],
+    });
+    for (;;) {
+      const status = report(situation(), sweep.observe());
+      expect(sweepStatusSchema.safeParse(status).error?.issues ?? []).toEqual([]);
+      expect(JSON.stringify(status).length).toBeLessThan(64 * 1024);
+      const decision = decide(sweep.observe());
+      if (decision.action === 'Finish') break;
+      sweep.act(decision);
+    }
+  });
+
+  it('says what it knows before there is any history', () => {
+    const status = report(situation({ phase: 'Preparing' }));
+    expect(sweepStatusSchema.safeParse(status).error?.issues ?? []).toEqual([]);
+    expect(status).toMatchObject({ nextConfigurations: [], frontier: [], recentRuns: [] });
+    expect(condition(status, 'Reconciling')?.status).toBe('True');
+  });
+
+  it('reports best, gain and next configurations once the goal is met', () => {
+    const observed = finished().observe();
+    const status = report(
+      situation({ phase: 'Completed', outcome: { reason: 'BudgetSpent', message: 'all spent', failed: false } }),
+      observed,
+    );
+    expect(condition(status, 'GoalMet')).toMatchObject({ status: 'True', reason: 'BudgetSpent' });
+    expect(status.best).toMatchObject({ verdict: 'Passed', reason: 'ConstraintsMet' });
+    expect(status.best?.message).toMatch(/throughput against Qdrant's default build at equal recall \(95 % CI/);
+    expect(status.nextConfigurations.length).toBeGreaterThan(0);
+    expect(condition(status, 'Reconciling')).toBeUndefined();
+  });
+
+  it('reports the nearest miss when nothing passed', () => {
+    const poor: Surface = (build, search) => ({ ...plainSurface(build, search), recall: 0.5 });
+    const status = report(situation({ phase: 'Completed' }), finished(poor).observe());
+    expect(status.best).toBeUndefined();
+    expect(status.nearestMiss?.verdict).toBe('Failed');
+    expect(condition(status, 'GoalMet')).toMatchObject({ status: 'False' });
+  });
+
+  it.each([
+    ['InvalidSpec', 'Accepted'],
+    ['DatasetInvalid', 'DatasetReady'],
+    ['TargetUnreachable', 'TargetReady'],
+  ])('a stop for %s shows in %s, Failed and Stalled', (reason, type) => {
+    const status = report(situation({ phase: 'Failed', outcome: { reason, message: 'why', failed: true } }));
+    expect(condition(status, type)).toMatchObject({ status: 'False', reason, message: 'why' });
+    expect(condition(status, 'Failed')?.status).toBe('True');
+    expect(condition(status, 'Stalled')?.status).toBe('True');
+  });
+
+  it('keeps the time of a condition’s last transition while its status stays', () => {
+    const first = report(situation());
+    const later = report(situation({ now: '2026-01-01T00:09:00.000Z', previous: first.conditions }));
+    expect(condition(later, 'Accepted')?.lastTransitionTime).toBe('2026-01-01T00:01:00.000Z');
+    const over = report(
+      situation({ now: '2026-01-01T00:10:00.000Z', phase: 'Completed', previous: later.conditions }),
+      finished().observe(),
+    );
+    expect(condition(over, 'GoalMet')?.lastTransitionTime).toBe('2026-01-01T00:10:00.000Z');
+  });
+
+  it('cuts long messages to their bound', () => {
+    const status = report(situation({ environment: { target: 'x', notes: ['n'.repeat(5000)] } }));
+    expect(status.environment.notes[0]?.length).toBe(1024);
+  });
+});
