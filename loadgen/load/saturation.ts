@@ -65,8 +65,8 @@ const MAX_CLIMB = 1.4;
 /** Different rates tried before giving up on one that can be sustained. */
 const MAX_DESCENTS = 7;
 const MAX_INFORMED = 3;
-const MAX_VOIDS = 5;
-const MAX_VOIDS_IN_ROW = 2;
+const MAX_VOIDS = 8;
+const MAX_VOIDS_IN_ROW = 3;
 
 /** Begins a search at `startRate`, by experience somewhat below what will be found. */
 export function startSaturation(options: SaturationOptions): SaturationState {

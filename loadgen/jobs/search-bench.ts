@@ -1,0 +1,166 @@
+import type { Metric } from '../../operator/judge/metrics.ts';
+import type { Reason } from '../../operator/judge/verdict.ts';
+import type { Dataset } from '../datasets/dataset.ts';
+import { RecallCounter, RecallTally, type RecallEstimate } from '../evaluate/recall.ts';
+import { errorText, JobError } from '../job-error.ts';
+import { QueryClient } from '../load/client.ts';
+import { runClosedLoop, type ClosedLoopResult } from '../load/closed-loop.ts';
+import { loadSearch, type LoadResult, type WindowReport } from '../load/load-search.ts';
+import { encodeQueries, queryBodies } from '../load/queries.ts';
+import type { SaturationOptions } from '../load/saturation.ts';
+import { queryOrder } from '../load/schedule.ts';
+import { ProcessStats } from '../load/server-stats.ts';
+import type { Endpoint, LoadRules } from '../protocol.ts';
+import { collectionPath, Rest } from '../rest.ts';
+
+/** Most requests under way. */
+const CONNECTIONS = 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longest recall phase of one search; what has been answered by then counts. */
+const RECALL_MAX_SECONDS = 300;
+/** Queries before the first recall phase that are not counted: connections, the server's and our own warm-up. */
+const WARM_QUERIES = 400;
+
+export interface Recalled {
+  result: ClosedLoopResult;
+  recall: RecallEstimate | undefined;
+  metrics: Metric[];
+  limited?: { reason: Reason; message: string };
+}
+
+/** Everything that is needed to measure searches on one ready collection; made once, used for all its searches. */
+export class SearchBench {
+  readonly #endpoint: Endpoint;
+  readonly #dataset: Dataset;
+  readonly #limit: number;
+  readonly #vectors: readonly Buffer[];
+  readonly #client: QueryClient;
+  readonly #order: Uint32Array;
+  readonly #seed: number;
+  readonly #stats: ProcessStats | undefined;
+  readonly #concurrency: number;
+  readonly #signal: AbortSignal;
+  #warm = false;
+
+  constructor(options: {
+    endpoint: Endpoint;
+    dataset: Dataset;
+    limit: number;
+    seed: number;
+    /** Cores the engine has, where known. */
+    serverCores: number | undefined;
+    signal: AbortSignal;
+    /** Encoded queries, when several benches share a dataset. */
+    vectors?: readonly Buffer[];
+  }) {
+    const { endpoint, dataset, limit, seed, signal } = options;
+    if (limit > dataset.truth.k) {
+      throw new JobError('DatasetChanged', `the dataset was prepared for limit ${dataset.truth.k}, asked is ${limit}; prepare it again`);
+    }
+    this.#endpoint = endpoint;
+    this.#dataset = dataset;
+    this.#limit = limit;
+    this.#seed = seed;
+    this.#signal = signal;
+    this.#vectors = options.vectors ?? encodeQueries(dataset);
+    this.#order = queryOrder(dataset.meta.queries, seed);
+    this.#client = new QueryClient(endpoint, { limit, connections: CONNECTIONS, timeoutMilliseconds: REQUEST_TIMEOUT_MS });
+    this.#stats = endpoint.serverPid === undefined ? undefined : new ProcessStats(endpoint.serverPid);
+    this.#concurrency = Math.max(4, 2 * (options.serverCores ?? 4));
+  }
+
+  /** Asks every query once, a few at a time: recall, and how fast the server is with that. */
+  async recall(params: Readonly<Record<string, unknown>>): Promise<Recalled> {
+    const bodies = queryBodies(this.#vectors, this.#limit, params);
+    const counter = this.#counter();
+    const plan = {
+      sender: this.#client,
+      bodies,
+      concurrency: this.#concurrency,
+      maxSeconds: RECALL_MAX_SECONDS,
+      signal: this.#signal,
+    };
+    if (!this.#warm) {
+      await runClosedLoop({ ...plan, queries: this.#order.subarray(0, WARM_QUERIES), maxSeconds: 1 });
+      this.#warm = true;
+    }
+    const tally = new RecallTally(this.#dataset.meta.queries);
+    const cpuBefore = this.#stats?.cpuSeconds();
+    const result = await runClosedLoop({
+      ...plan,
+      queries: this.#order,
+      onAnswer: (query, ids) => tally.add(query, counter.recall(query, ids)),
+    });
+    const cpuAfter = this.#stats?.cpuSeconds();
+    if (result.answered === 0 && Object.keys(result.errors).every((kind) => kind === 'connection')) {
+      throw new JobError('TargetUnreachable', `${this.#endpoint.url} does not answer queries any more; is it still running?`);
+    }
+    const recall = tally.estimate();
+    const asked = result.answered + result.errorCount;
+    const metrics: Metric[] = [];
+    if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
+    if (cpuBefore !== undefined && cpuAfter !== undefined) {
+      metrics.push({ name: 'serverCpuPerQuery', value: ((cpuAfter - cpuBefore) / asked) * 1e6, unit: 'µs', source: 'process' });
+    }
+    metrics.push({ name: 'clientCpuPerQuery', value: (result.cpuSeconds / asked) * 1e6, unit: 'µs' });
+    if (result.errorCount === 0) return { result, recall, metrics };
+    metrics.push({ name: 'errorRate', value: result.errorCount / asked });
+    const message = `${result.errorCount} of ${asked} queries failed (${kinds(result.errors)})`;
+    const why = await this.#firstError(bodies[this.#order[0] as number] as Buffer);
+    return { result, recall, metrics, limited: { reason: 'ServerErrors', message: `${message}${why}` } };
+  }
+
+  /** What the server says about one query, when it refuses it. */
+  async #firstError(body: Buffer): Promise<string> {
+    const rest = new Rest(this.#endpoint, 1);
+    try {
+      await rest.call('POST', `${collectionPath(this.#endpoint.collection)}/points/query`, { body, signal: this.#signal });
+      return '';
+    } catch (error) {
+      return `: ${errorText(error)}`.slice(0, 700);
+    } finally {
+      await rest.close();
+    }
+  }
+
+  /** Finds the highest rate that meets the rules. */
+  load(
+    params: Readonly<Record<string, unknown>>,
+    rules: LoadRules,
+    saturation: SaturationOptions,
+    unloadedService: number | undefined,
+    onWindow: (report: WindowReport) => void | Promise<void>,
+  ): Promise<LoadResult> {
+    return loadSearch({
+      client: this.#client,
+      connections: CONNECTIONS,
+      bodies: queryBodies(this.#vectors, this.#limit, params),
+      order: this.#order,
+      queries: this.#dataset.meta.queries,
+      limit: this.#limit,
+      recall: this.#counter(),
+      rules,
+      saturation,
+      seed: this.#seed,
+      signal: this.#signal,
+      onWindow,
+      ...(unloadedService === undefined ? {} : { unloadedService }),
+      ...(this.#stats ? { stats: this.#stats } : {}),
+    });
+  }
+
+  #counter(): RecallCounter {
+    return new RecallCounter(this.#dataset, this.#dataset.meta.queries, this.#limit);
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+/** `http503 3, timeout 1` */
+export function kinds(errors: Readonly<Record<string, number>>): string {
+  return Object.entries(errors)
+    .map(([kind, count]) => `${kind} ${count}`)
+    .join(', ');
+}
