@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { messageSchema, type Message } from '../../loadgen/protocol.ts';
 import { JobLost, type JobRunner } from './job-runner.ts';
@@ -22,10 +23,10 @@ export class LocalProcessRunner implements JobRunner {
   run: JobRunner['run'] = async (job, { onMessage, secrets, signal }) => {
     signal.throwIfAborted();
     const child = spawn(process.execPath, [this.#entry], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // The job stays on the pipe: when we die, even by SIGKILL, its end closes and the child goes too.
-      env: { ...process.env, ...secrets, QDRANT_BENCH_WATCH_STDIN: '1' },
-    });
+      // The channel closes when we die, even by SIGKILL, and the child goes too.
+      stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...secrets },
+    }) as ChildProcessByStdio<Writable, Readable, Readable>;
     const exited = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(`could not be started: ${error.message}`));
       child.once('close', (code, by) => resolve(by ? `was killed by ${by}` : `exited with code ${code}`));
@@ -36,7 +37,7 @@ export class LocalProcessRunner implements JobRunner {
     };
     signal.addEventListener('abort', stop, { once: true });
     child.stdin.on('error', () => {}); // a child that died early is reported by its exit
-    child.stdin.write(`${JSON.stringify(job)}\n`);
+    child.stdin.end(JSON.stringify(job));
 
     let lastWords = '';
     createInterface({ input: child.stderr }).on('line', (line) => {
@@ -59,7 +60,6 @@ export class LocalProcessRunner implements JobRunner {
       }
     } finally {
       signal.removeEventListener('abort', stop);
-      child.stdin.end();
       if (child.exitCode === null && child.signalCode === null && !last) stop();
     }
     const how = await exited;
