@@ -1,9 +1,11 @@
 import { statfsSync } from 'node:fs';
-import type { PGlite, PGliteDialectConfig } from 'kysely';
+import type { PGliteDialectConfig } from 'kysely';
 import { EngineEnded, reasonIn, startEngine, type Engine } from './embedded-engine.ts';
 import { StoreError } from './run-store.ts';
 
 type KyselyDatabase = Exclude<PGliteDialectConfig['pglite'], (...args: never[]) => unknown>;
+type QueryOptions = Parameters<KyselyDatabase['query']>[2];
+type Transaction = Parameters<Parameters<KyselyDatabase['transaction']>[0]>[0];
 
 /**
  * Free bytes below which nothing is written. The engine cannot survive a full disk while it extends its log of writes, so it
@@ -21,7 +23,7 @@ export class EmbeddedDatabase implements KyselyDatabase {
   readonly #dataFolder: string;
   readonly #freeBytes: (folder: string) => number;
   #engine: Promise<Engine>;
-  #written = { bytes: 0, statements: 0 };
+  #sinceTrim = { bytes: 0, statements: 0 };
   #closing: Promise<void> | undefined;
   closed = false;
   readonly ready = true;
@@ -42,17 +44,28 @@ export class EmbeddedDatabase implements KyselyDatabase {
     return new EmbeddedDatabase(folder, dataFolder, await start(folder, dataFolder, free), free);
   }
 
-  async query<T>(sql: string, parameters: unknown[] = [], options?: Parameters<PGlite['query']>[2]) {
+  async query<T>(sql: string, parameters: unknown[] = [], options?: QueryOptions) {
     const writes = !/^\s*select\b/i.test(sql);
     const result = await this.#use(writes, (db) => db.query<T>(sql, parameters, options));
-    if (writes) await this.#trim(parameters);
+    if (writes) await this.#written(parameters);
     return result;
   }
 
-  async transaction<T>(work: Parameters<PGlite['transaction']>[0]): Promise<T> {
-    const result = await this.#use(true, (db) => db.transaction((transaction) => work(transaction)));
-    await this.#trim([]);
-    return result as T;
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const written: unknown[] = [];
+    const result = await this.#use(true, (db) =>
+      db.transaction((transaction) =>
+        work({
+          query: (sql, parameters, options) => {
+            written.push(...(parameters ?? []));
+            return transaction.query(sql, parameters, options);
+          },
+          rollback: () => transaction.rollback(),
+        }),
+      ),
+    );
+    await this.#written(written);
+    return result;
   }
 
   close(): Promise<void> {
@@ -75,21 +88,19 @@ export class EmbeddedDatabase implements KyselyDatabase {
     }
   }
 
-  /** The engine, started anew if it has ended. Several callers share one start. */
+  /** The engine, started anew if it has ended or would not start last time. Several callers share one start. */
   async #running(): Promise<Engine> {
-    const before = this.#engine;
-    const engine = await before.catch(() => undefined);
+    const last = this.#engine;
+    const engine = await last.catch(() => undefined);
     if (engine !== undefined && !engine.ended()) return engine;
     if (this.closed) throw new Error('the store is closed');
-    if (this.#engine === before) {
+    if (this.#engine === last) {
       this.#engine = (async () => {
         if (engine !== undefined) await stop(engine);
         return start(this.#folder, this.#dataFolder, this.#freeBytes);
       })();
-      // Whoever asks next hears of it too; nobody may be asking now.
-      this.#engine.catch(() => undefined);
     }
-    return this.#running();
+    return this.#engine;
   }
 
   #assureSpace(): void {
@@ -103,14 +114,17 @@ export class EmbeddedDatabase implements KyselyDatabase {
     }
   }
 
-  async #trim(parameters: readonly unknown[]): Promise<void> {
-    this.#written.statements += 1;
-    for (const value of parameters) this.#written.bytes += typeof value === 'string' ? value.length : 8;
-    if (this.#written.bytes < CHECKPOINT_BYTES && this.#written.statements < CHECKPOINT_STATEMENTS) return;
-    this.#written = { bytes: 0, statements: 0 };
-    const engine = await this.#running();
-    // What was asked for is committed; if trimming fails it is tried again later, or done at the next start.
-    await engine.db.exec('checkpoint').catch(() => undefined);
+  /** Counts what was written and, after enough of it, has the log of writes trimmed. */
+  async #written(parameters: readonly unknown[]): Promise<void> {
+    this.#sinceTrim.statements += 1;
+    for (const value of parameters) this.#sinceTrim.bytes += typeof value === 'string' ? value.length : 8;
+    if (this.#sinceTrim.bytes < CHECKPOINT_BYTES && this.#sinceTrim.statements < CHECKPOINT_STATEMENTS) return;
+    this.#sinceTrim = { bytes: 0, statements: 0 };
+    try {
+      await (await this.#running()).db.exec('checkpoint');
+    } catch {
+      // What was asked for is committed all the same; the next start trims too.
+    }
   }
 }
 

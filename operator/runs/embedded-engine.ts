@@ -5,6 +5,14 @@ import { PARSERS } from './column-types.ts';
 const STATEMENT_FAILED = 100;
 const LOG_LINES = 20;
 
+const SETTINGS = [
+  // Keep little of the log of writes after a checkpoint.
+  'min_wal_size=2MB',
+  'max_wal_size=16MB',
+  // Its timer would keep the process from ending when the engine has failed to start.
+  'log_startup_progress_interval=0',
+];
+
 /** The engine's major version, as it writes it into a data folder's PG_VERSION. */
 export const ENGINE_VERSION = '18';
 
@@ -32,6 +40,7 @@ export async function startEngine(dataFolder: string): Promise<Engine> {
     parsers: { ...PARSERS },
     // Small segments: the log of writes takes 1 MB at a time of the disk, not 16.
     initDbStartParams: ['--wal-segsize=1'],
+    startParams: [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])],
     onStderr: (line) => {
       lines.push(line);
       if (lines.length > LOG_LINES) lines.shift();
@@ -41,6 +50,7 @@ export async function startEngine(dataFolder: string): Promise<Engine> {
   try {
     await db.waitReady;
   } catch (cause) {
+    await closeFiles(db);
     throw new EngineEnded(reasonIn(lines) ?? messageOf(cause), { cause });
   }
   return { db, ended: guard(db, lines), log: () => [...lines] };
@@ -81,6 +91,15 @@ function guard(db: PGlite, log: readonly string[]): () => boolean {
     if (!ended) flush();
   };
   return () => ended;
+}
+
+/** Closes the files of an engine that did not get as far as closing them itself. */
+async function closeFiles(db: PGlite): Promise<void> {
+  try {
+    await db.fs?.closeFs();
+  } catch {
+    // It failed before it had files.
+  }
 }
 
 function messageOf(error: unknown): string {

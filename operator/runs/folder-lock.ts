@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { liveness, thisProcess, type ProcessIdentity } from './process-identity.ts';
+import { liveness, see, thisProcess, type ProcessIdentity } from './process-identity.ts';
 
 /** The folder within a store's folder that says who owns it. */
 export const LOCK_FOLDER = 'lock';
@@ -40,13 +40,18 @@ export interface Held {
  *
  * @throws the file system's errors (ENOSPC, EACCES, …)
  */
-export function tryLock(folder: string, since: string, self: ProcessIdentity = thisProcess()): FolderLock | Held {
+export function tryLock(
+  folder: string,
+  since: string,
+  self: ProcessIdentity = thisProcess(),
+  look = see,
+): FolderLock | Held {
   const locks = join(folder, LOCK_FOLDER);
   mkdirSync(locks, { recursive: true, mode: 0o700 });
   for (;;) {
     const highest = numbers(locks).at(-1) ?? 0;
     if (highest > 0) {
-      const held = holder(fileOf(locks, highest), self);
+      const held = holder(fileOf(locks, highest), self, look);
       if (held === 'changed') continue;
       if (held !== 'free') return held;
     }
@@ -77,7 +82,7 @@ export function heldMessage(folder: string, { owner, unseen, file }: Held): stri
     : `store folder ${folder} is in use by ${who}; wait until it ends, stop it, or use another --store`;
 }
 
-function holder(file: string, self: ProcessIdentity): Held | 'free' | 'changed' {
+function holder(file: string, self: ProcessIdentity, look: typeof see): Held | 'free' | 'changed' {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -89,7 +94,7 @@ function holder(file: string, self: ProcessIdentity): Held | 'free' | 'changed' 
   if (text === '') return 'free';
   const owner = parseOwner(text);
   if (owner === null) return { owner, unseen: true, file };
-  const state = liveness(owner, self);
+  const state = liveness(owner, self, look);
   return state === 'Dead' ? 'free' : { owner, unseen: state === 'Unknown', file };
 }
 

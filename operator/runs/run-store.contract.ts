@@ -1,59 +1,20 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SearchRecord, SearchStage } from '../judge/history.ts';
+import type { SearchRecord } from '../judge/history.ts';
 import type { Metric } from '../judge/metrics.ts';
 import type { Proposal } from '../judge/study.ts';
 import { REASONS } from '../judge/verdict.ts';
-import type { NewAttempt, NewExperiment, ReadableRunStore } from './run-store.ts';
+import type { NewExperiment, ReadableRunStore } from './run-store.ts';
+import { newAttempt, newExperiment, newSearch, NOW } from './testing/records.ts';
 
-export const NOW = '2026-11-21T10:00:00.000Z';
 const LATER = '2026-11-21T11:00:00.000Z';
 
 let counter = 0;
 
 /** An experiment nobody else has, so that tests may share a store. */
-export function someExperiment(change: Partial<NewExperiment> = {}): NewExperiment {
+function someExperiment(change: Partial<NewExperiment> = {}): NewExperiment {
   counter += 1;
-  return {
-    namespace: 'default',
-    name: 'quickstart',
-    historyKey: `sha256:${String(process.pid)}-${String(counter)}`,
-    kind: 'QdrantSweep',
-    spec: { dataset: { synthetic: { points: 1000 } }, budget: { builds: 12 } },
-    dataset: { points: 1000, dimensions: 32, distance: 'Cosine', queries: 100, digest: 'sha256:abc' },
-    target: { kind: 'Url', url: 'http://127.0.0.1:6333', qdrantVersion: '1.19.0', description: 'a local Qdrant' },
-    ...change,
-  };
-}
-
-export function someAttempt(run: string, change: Partial<NewAttempt> = {}): NewAttempt {
-  return {
-    run,
-    role: 'Trial',
-    build: { 'hnsw_config.m': 16, quantization_config: 'scalar' },
-    startedAt: NOW,
-    collection: (attempt) => `bench-${run}-${String(attempt)}`,
-    ...change,
-  };
-}
-
-export function someSearch(id: string, stage: SearchStage = 'Load', change: Partial<SearchRecord> = {}): SearchRecord {
-  return {
-    id,
-    run: 'run-1',
-    attempt: 1,
-    build: { 'hnsw_config.m': 16 },
-    search: { 'params.hnsw_ef': 64, 'params.exact': false },
-    repeat: 0,
-    stage,
-    metrics: [{ name: 'recall', value: 0.97, low: 0.96, high: 0.98, unit: '1' }],
-    verdict: 'Passed',
-    reason: 'ConstraintsMet',
-    message: `measured as ${stage}`,
-    seconds: 1.5,
-    finishedAt: NOW,
-    ...change,
-  };
+  return newExperiment(`sha256:${String(process.pid)}-${String(counter)}`, change);
 }
 
 /** What every store must do, whatever it is made of. */
@@ -139,18 +100,18 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
     describe('attempts', () => {
       it('are numbered from 1 by run, distinctly when begun at once', async () => {
         const { store, id } = await prepared();
-        const begun = await Promise.all(Array.from({ length: 6 }, () => store.beginAttempt(id, someAttempt('a'))));
+        const begun = await Promise.all(Array.from({ length: 6 }, () => store.beginAttempt(id, newAttempt('a'))));
         expect(begun.map((one) => one.attempt).toSorted()).toEqual([1, 2, 3, 4, 5, 6]);
         for (const one of begun) expect(one.collection).toBe(`bench-a-${String(one.attempt)}`);
-        expect((await store.beginAttempt(id, someAttempt('b'))).attempt).toBe(1);
+        expect((await store.beginAttempt(id, newAttempt('b'))).attempt).toBe(1);
       });
 
       it('become one run record: the latest, its metrics, then its end', async () => {
         const { store, id } = await prepared();
-        await store.beginAttempt(id, someAttempt('a', { role: 'Baseline', build: {} }));
+        await store.beginAttempt(id, newAttempt('a', { role: 'Baseline', build: {} }));
         const attempt = await store.beginAttempt(
           id,
-          someAttempt('a', { role: 'Baseline', build: {}, startedAt: LATER }),
+          newAttempt('a', { role: 'Baseline', build: {}, startedAt: LATER }),
         );
         const begun = { id: 'a', role: 'Baseline', build: {}, attempt: 2, startedAt: LATER };
         expect(await store.runs(id)).toEqual([{ ...begun, state: 'Running', metrics: [] }]);
@@ -169,10 +130,10 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
 
       it('list runs in the order of their first start', async () => {
         const { store, id } = await prepared();
-        await store.beginAttempt(id, someAttempt('z', { startedAt: NOW }));
-        await store.beginAttempt(id, someAttempt('a', { startedAt: LATER }));
-        await store.beginAttempt(id, someAttempt('m', { startedAt: NOW }));
-        await store.beginAttempt(id, someAttempt('z', { startedAt: '2026-11-21T12:00:00.000Z' }));
+        await store.beginAttempt(id, newAttempt('z', { startedAt: NOW }));
+        await store.beginAttempt(id, newAttempt('a', { startedAt: LATER }));
+        await store.beginAttempt(id, newAttempt('m', { startedAt: NOW }));
+        await store.beginAttempt(id, newAttempt('z', { startedAt: '2026-11-21T12:00:00.000Z' }));
         expect((await store.runs(id)).map((run) => [run.id, run.attempt])).toEqual([
           ['m', 1],
           ['z', 2],
@@ -182,8 +143,8 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
 
       it('hold a collection until it is said to be gone', async () => {
         const { store, id } = await prepared();
-        const first = await store.beginAttempt(id, someAttempt('a'));
-        const second = await store.beginAttempt(id, someAttempt('a'));
+        const first = await store.beginAttempt(id, newAttempt('a'));
+        const second = await store.beginAttempt(id, newAttempt('a'));
         expect(await store.undeletedCollections(id)).toEqual([first, second]);
         await store.collectionDeleted(id, first);
         await store.collectionDeleted(id, first);
@@ -195,15 +156,15 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
     describe('searches', () => {
       it('are committed once', async () => {
         const { store, id } = await prepared();
-        expect(await store.commitSearch(id, someSearch('s'))).toBe(true);
-        expect(await store.commitSearch(id, someSearch('s'))).toBe(false);
-        expect(await store.commitSearch(id, someSearch('s', 'Load', { message: 'measured again' }))).toBe(false);
-        expect((await store.history(id)).searches).toEqual([someSearch('s')]);
+        expect(await store.commitSearch(id, newSearch('s'))).toBe(true);
+        expect(await store.commitSearch(id, newSearch('s'))).toBe(false);
+        expect(await store.commitSearch(id, newSearch('s', 'Load', { message: 'measured again' }))).toBe(false);
+        expect((await store.history(id)).searches).toEqual([newSearch('s')]);
       });
 
       it('are one when the same arrives several times at once', async () => {
         const { store, id } = await prepared();
-        const answers = await Promise.all(Array.from({ length: 6 }, () => store.commitSearch(id, someSearch('s'))));
+        const answers = await Promise.all(Array.from({ length: 6 }, () => store.commitSearch(id, newSearch('s'))));
         expect(answers.filter(Boolean)).toHaveLength(1);
       });
 
@@ -217,24 +178,24 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
         ['Final', 'Recall', false],
       ] as const)('%s, then %s: replaced %s', async (earlier, later, replaced) => {
         const { store, id } = await prepared();
-        await store.commitSearch(id, someSearch('s', earlier));
-        expect(await store.commitSearch(id, someSearch('s', later))).toBe(replaced);
-        expect((await store.history(id)).searches).toEqual([someSearch('s', replaced ? later : earlier)]);
+        await store.commitSearch(id, newSearch('s', earlier));
+        expect(await store.commitSearch(id, newSearch('s', later))).toBe(replaced);
+        expect((await store.history(id)).searches).toEqual([newSearch('s', replaced ? later : earlier)]);
       });
 
       it('come in the order they were finished', async () => {
         const { store, id } = await prepared();
-        await store.commitSearch(id, someSearch('b', 'Load', { finishedAt: LATER }));
-        await store.commitSearch(id, someSearch('c'));
-        await store.commitSearch(id, someSearch('B'));
+        await store.commitSearch(id, newSearch('b', 'Load', { finishedAt: LATER }));
+        await store.commitSearch(id, newSearch('c'));
+        await store.commitSearch(id, newSearch('B'));
         expect((await store.history(id)).searches.map((search) => search.id)).toEqual(['B', 'c', 'b']);
       });
 
       it('of one experiment are not seen in another', async () => {
         const { store, id } = await prepared();
         const other = await store.ensureExperiment(someExperiment(), NOW);
-        await store.commitSearch(id, someSearch('s'));
-        expect(await store.commitSearch(other.id, someSearch('s', 'Recall'))).toBe(true);
+        await store.commitSearch(id, newSearch('s'));
+        expect(await store.commitSearch(other.id, newSearch('s', 'Recall'))).toBe(true);
         expect((await store.history(id)).searches).toHaveLength(1);
       });
     });
@@ -299,14 +260,14 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
             name: 'RecordError',
             message: expect.stringMatching(message) as string,
           });
-        await refused(store.commitSearch(id, someSearch('s', 'Load', { seconds: Number.NaN })), /search\.seconds: NaN/);
+        await refused(store.commitSearch(id, newSearch('s', 'Load', { seconds: Number.NaN })), /search\.seconds: NaN/);
         await refused(
-          store.commitSearch(id, someSearch('s', 'Load', { search: { x: 'y'.repeat(300_000) } })),
+          store.commitSearch(id, newSearch('s', 'Load', { search: { x: 'y'.repeat(300_000) } })),
           /search: \d+ bytes/,
         );
-        await refused(store.commitSearch(id, someSearch('s', 'Load', { finishedAt: 'today' })), /finishedAt: "today"/);
-        await refused(store.commitSearch(id, someSearch('')), /search\.id: 0 characters/);
-        await refused(store.commitSearch(id, someSearch('s', 'Load', { attempt: 0 })), /search\.attempt: 0/);
+        await refused(store.commitSearch(id, newSearch('s', 'Load', { finishedAt: 'today' })), /finishedAt: "today"/);
+        await refused(store.commitSearch(id, newSearch('')), /search\.id: 0 characters/);
+        await refused(store.commitSearch(id, newSearch('s', 'Load', { attempt: 0 })), /search\.attempt: 0/);
         await refused(store.saveStatus(id, { best: Infinity }, NOW), /status\.best: Infinity/);
         await refused(store.ensureExperiment(someExperiment({ name: 'a\0b' }), NOW), /name: holds U\+0000/);
         expect((await store.history(id)).searches).toEqual([]);
@@ -318,13 +279,13 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
           { name: 'throughput', value: Number.NaN },
           { name: 'recall', value: 0.5, low: -Infinity, high: 0.6 },
         ];
-        await store.commitSearch(id, someSearch('s', 'Load', { metrics }));
+        await store.commitSearch(id, newSearch('s', 'Load', { metrics }));
         expect((await store.history(id)).searches[0]?.metrics).toEqual([{ name: 'recall', value: 0.5, high: 0.6 }]);
       });
 
       it('are characters Postgres cannot hold: they are replaced', async () => {
         const { store, id } = await prepared();
-        await store.commitSearch(id, someSearch('s', 'Load', { message: `a\0b\uD800c${'x'.repeat(10_000)}` }));
+        await store.commitSearch(id, newSearch('s', 'Load', { message: `a\0b\uD800c${'x'.repeat(10_000)}` }));
         const message = (await store.history(id)).searches[0]?.message ?? '';
         expect(message.slice(0, 5)).toBe('a\uFFFDb\uFFFDc');
         expect(message).toHaveLength(8_192);
@@ -335,8 +296,8 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
         const missing = { name: 'RecordError', message: expect.stringContaining('the store has no') as string };
         const attempt = { run: 'r', attempt: 1, collection: 'c' };
         const end = { verdict: 'Error', reason: 'BuildFailed', message: '', finishedAt: NOW } as const;
-        await expect(store.beginAttempt('exp-none', someAttempt('a'))).rejects.toMatchObject(missing);
-        await expect(store.commitSearch('exp-none', someSearch('s'))).rejects.toMatchObject(missing);
+        await expect(store.beginAttempt('exp-none', newAttempt('a'))).rejects.toMatchObject(missing);
+        await expect(store.commitSearch('exp-none', newSearch('s'))).rejects.toMatchObject(missing);
         await expect(store.saveStatus('exp-none', {}, NOW)).rejects.toMatchObject(missing);
         await expect(store.recordProposals('exp-none', 0, [], NOW)).rejects.toMatchObject(missing);
         const point = { search: 's', repeat: 0, second: 0, values: {} };
@@ -377,7 +338,7 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
             const histories = [];
             for (const commits of [once, twiceInAnyOrder]) {
               const { id } = await store.ensureExperiment(someExperiment({ namespace: 'property' }), NOW);
-              for (const { id: search, stage } of commits) await store.commitSearch(id, someSearch(search, stage));
+              for (const { id: search, stage } of commits) await store.commitSearch(id, newSearch(search, stage));
               histories.push(await store.history(id));
             }
             expect(histories[1]).toEqual(histories[0]);
