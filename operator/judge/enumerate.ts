@@ -4,7 +4,7 @@ import { seededRandom } from './prng.ts';
 import type { DatasetFacts, Space } from './space.ts';
 
 /** Spaces up to this many builds are looked at whole, larger ones by sample. */
-export const MAX_ENUMERATED = 4096;
+export const MAX_ENUMERATED = 1024;
 
 /** How many builds the space has before equal ones fall together; may exceed 2⁵³ and then is not exact. */
 export function buildCount({ build }: Pick<Space, 'build'>): number {
@@ -61,7 +61,7 @@ export function buildsToConsider(
   if (buildCount(space) <= MAX_ENUMERATED) return [...trialBuilds(space, facts)];
   const all = [
     ...around.flatMap((build) => neighbours(build, space, facts)),
-    ...sampledBuilds(space, facts, MAX_ENUMERATED / 4, seed),
+    ...sampledBuilds(space, facts, MAX_ENUMERATED / 2, seed),
   ];
   return [...new Map(all.map((build) => [parametersKey(build), build])).values()];
 }

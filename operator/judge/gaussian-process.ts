@@ -23,6 +23,9 @@ const PRIOR = {
   noise: { mean: Math.log(0.01), sd: 1 },
 };
 
+/** Spread of targets (log-ratios, log-odds) before anything is known. */
+const PRIOR_SPREAD = 0.3;
+
 const SEARCH_STEPS = 120;
 
 /** Hyperparameters are sought on at most this many observations: they need fewer than the prediction does. */
@@ -44,15 +47,21 @@ export function fitGaussianProcess(
   const raw = order.map((i) => targets[i] as number);
   const n = xs.length;
   const center = n === 0 ? 0 : raw.reduce((sum, y) => sum + y, 0) / n;
-  const spread = Math.sqrt(raw.reduce((sum, y) => sum + (y - center) ** 2, 0) / Math.max(1, n - 1));
-  // A floor of 5 % keeps a few equal measurements from looking certain.
-  const scale = Math.max(spread, 0.05);
+  // Two imagined observations keep a few equal measurements from looking certain.
+  const squares = raw.reduce((sum, y) => sum + (y - center) ** 2, 0);
+  const scale = Math.sqrt((squares + 2 * PRIOR_SPREAD ** 2) / (n + 1));
   const ys = raw.map((y) => (y - center) / scale);
 
   const size = xs[0]?.length ?? 0;
   let best = start(size);
   const random = seededRandom(seed, n);
-  const fitted = n > MAX_FITTED ? shuffled(xs.map((_, i) => i), random).slice(0, MAX_FITTED) : xs.map((_, i) => i);
+  const fitted =
+    n > MAX_FITTED
+      ? shuffled(
+          xs.map((_, i) => i),
+          random,
+        ).slice(0, MAX_FITTED)
+      : xs.map((_, i) => i);
   const [fx, fy] = [fitted.map((i) => xs[i] as Point), fitted.map((i) => ys[i] as number)];
   let bestScore = logPosterior(fx, fy, best);
   for (let step = 0; step < (n < 2 ? 0 : SEARCH_STEPS); step += 1) {

@@ -29,6 +29,9 @@ export interface BuildForecast {
 const MAX_RECALLS = 120;
 const MAX_WORTHS = 100;
 
+/** Searches looked at on each build; of more, every second, third, … is. */
+const MAX_CELLS = 48;
+
 /**
  * Fits the model to what was measured; undefined while nothing was. Three Gaussian processes over build and search
  * settings together: the log-odds of recall (every search of every build has one, so this is known well early), the worth
@@ -44,7 +47,11 @@ export function fitModel(
   const objective = study.objectives[0];
   if (measured.length === 0 || !objective) return undefined;
 
-  const searchesOf = (build: Parameters) => planSearches(study, build, 'Trial').map(({ search }) => search);
+  const searchesOf = (build: Parameters) => {
+    const searches = planSearches(study, build, 'Trial').map(({ search }) => search);
+    const step = Math.ceil(searches.length / MAX_CELLS);
+    return searches.filter((_, i) => i % step === 0);
+  };
   const builds = [...considered, ...measured.map(({ build }) => build)];
   const { encode } = encoderOf([
     ...builds.flatMap((build) => searchesOf(build).map((search) => flat({ build, search }))),
@@ -53,12 +60,24 @@ export function fitModel(
   const at = (configuration: Configuration) => encode(flat(configuration));
 
   const recalls = recallObservations(measured, constraints, seed);
-  const recall = fitGaussianProcess(recalls.map(({ of }) => at(of)), recalls.map(({ odds }) => odds), seed);
+  const recall = fitGaussianProcess(
+    recalls.map(({ of }) => at(of)),
+    recalls.map(({ odds }) => odds),
+    seed,
+  );
   const worths = worthObservations(measured, objective, seed);
   const points = worths.map(({ of }) => at(of));
-  const gain = fitGaussianProcess(points, worths.map((observation) => observation.worth), seed);
+  const gain = fitGaussianProcess(
+    points,
+    worths.map((observation) => observation.worth),
+    seed,
+  );
   const margins = marginObservations(measured, constraints);
-  const margin = fitGaussianProcess(margins.map(({ of }) => at(of)), margins.map((observation) => observation.margin), seed);
+  const margin = fitGaussianProcess(
+    margins.map(({ of }) => at(of)),
+    margins.map((observation) => observation.margin),
+    seed,
+  );
 
   // The posterior mean, not the measurement: the highest of many measurements is high by luck as well.
   const passed = worths.flatMap((observation, i) => (observation.passed ? [gain(points[i] as Point).mean] : []));
@@ -67,13 +86,13 @@ export function fitModel(
   const buildPoint = encoderOf(builds).encode;
 
   return (build) => {
-    let best: { search: Parameters; odds: Prediction; worth: Prediction; probability: number; acquisition: number } | undefined;
+    let best:
+      { search: Parameters; odds: Prediction; worth: Prediction; probability: number; acquisition: number } | undefined;
     for (const search of searchesOf(build)) {
       const point = at({ build, search });
       const odds = recall(point);
       const kept = margins.length > 0 ? margin(point) : undefined;
-      const probability =
-        normalCdf((odds.mean - oddsNeeded) / odds.sd) * (kept ? normalCdf(kept.mean / kept.sd) : 1);
+      const probability = normalCdf((odds.mean - oddsNeeded) / odds.sd) * (kept ? normalCdf(kept.mean / kept.sd) : 1);
       const prediction = gain(point);
       const acquisition =
         passed.length > 0 ? expectedImprovement(prediction.mean, prediction.sd, incumbent) * probability : probability;
@@ -124,7 +143,9 @@ function worthObservations(measured: readonly Outcome[], objective: Objective, s
   const all = measured.flatMap(({ loaded, searches }) => {
     const observations = loaded.flatMap(({ configuration: of, metrics, judgement }) => {
       const value = metricValue(metrics, objective.metric);
-      return value === undefined ? [] : [{ of, worth: worth(value, objective), passed: judgement.verdict === 'Passed' }];
+      return value === undefined
+        ? []
+        : [{ of, worth: worth(value, objective), passed: judgement.verdict === 'Passed' }];
     });
     const anchor = loaded.find(
       ({ metrics }) => cpuOf(metrics) !== undefined && metricValue(metrics, objective.metric) !== undefined,
@@ -176,7 +197,11 @@ function marginObservations(measured: readonly Outcome[], constraints: Constrain
 }
 
 /** The measured build most like this one; of equally near ones one that passed. */
-function nearestOutcome(measured: readonly Outcome[], build: Parameters, encode: (build: Parameters) => Point): Outcome {
+function nearestOutcome(
+  measured: readonly Outcome[],
+  build: Parameters,
+  encode: (build: Parameters) => Point,
+): Outcome {
   const point = encode(build);
   const ranked = measured
     .map((outcome) => ({ outcome, away: distance(encode(outcome.build), point) }))

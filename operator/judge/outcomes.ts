@@ -51,7 +51,10 @@ function bestOf(loaded: readonly Candidate[], { objectives }: Study): Pick<Outco
   const objective = objectives[0];
   if (!objective) return {};
   const best = loaded
-    .filter(({ judgement, metrics }) => judgement.verdict === 'Passed' && metricValue(metrics, objective.metric) !== undefined)
+    .filter(
+      ({ judgement, metrics }) =>
+        judgement.verdict === 'Passed' && metricValue(metrics, objective.metric) !== undefined,
+    )
     .toSorted((a, b) => compareByObjectives(a.metrics, b.metrics, objectives))[0];
   return best ? { best, worth: worth(metricValue(best.metrics, objective.metric) as number, objective) } : {};
 }

@@ -1,12 +1,11 @@
 import { canonicalSearch, parametersKey } from './canonical.ts';
 import { describeParameter, shortName, summary } from './bodies.ts';
-import type { Parameters, ParameterValue } from './configuration.ts';
+import type { Parameters } from './configuration.ts';
 import { buildCount, buildsToConsider, MAX_ENUMERATED, sampledBuilds, trialBuilds } from './enumerate.ts';
 import { metricLabel, metricUnit, showNumber } from './format.ts';
 import { metricValue } from './metrics.ts';
 import { fitModel, type BuildForecast } from './model.ts';
 import { outcomes, type Outcome } from './outcomes.ts';
-import { defaultOf } from './parameters.ts';
 import { seededRandom, shuffled } from './prng.ts';
 import { searchProposals, type RankedProposal } from './search-proposals.ts';
 import { startBuilds } from './start-builds.ts';
@@ -42,9 +41,16 @@ function ranked(study: Study): RankedProposal[] {
   const measured = outcomes(study);
   if (study.strategy !== 'Adaptive') return atOnce(listed(study, done));
 
-  const start = startBuilds(study.space, study.dataset, study.seed).filter(({ build }) => !done.has(parametersKey(build)));
+  const start = startBuilds(study.space, study.dataset, study.seed).filter(
+    ({ build }) => !done.has(parametersKey(build)),
+  );
   const around = measured.toSorted((a, b) => (b.worth ?? -1e9) - (a.worth ?? -1e9)).slice(0, 3);
-  const considered = buildsToConsider(study.space, study.dataset, study.seed, around.map(({ build }) => build));
+  const considered = buildsToConsider(
+    study.space,
+    study.dataset,
+    study.seed,
+    around.map(({ build }) => build),
+  );
   const model = fitModel(study, measured, [...considered, ...start.map(({ build }) => build)]);
 
   const first = start.map(({ build, why }): Proposal => {
@@ -78,8 +84,7 @@ function atOnce(proposals: readonly Proposal[]): RankedProposal[] {
 
 /** The build a sweep runs next, or why it ends. */
 export type NextStep =
-  | { build: Parameters; proposal: Proposal }
-  | { stop: 'SpaceExhausted' | 'NothingBetterLikely'; message: string };
+  { build: Parameters; proposal: Proposal } | { stop: 'SpaceExhausted' | 'NothingBetterLikely'; message: string };
 
 /**
  * The build to run next: the first proposal that needs one. A sweep ends when every build of the space was run, or
@@ -165,27 +170,32 @@ function modelProposal(opinion: BuildForecast, study: Study): Proposal {
   };
 }
 
-/** What the most similar measured build came to, what differs, and what that is expected to do. */
+/**
+ * What the most similar measured build came to, what differs, and what that is expected to do. Figures are printed as
+ * measured or as set; Qdrant's defaults go by that name, since a default is nowhere in the history.
+ */
 function comparedWith({ build, expected, nearest }: BuildForecast, study: Study): string {
   const objective = study.objectives[0]?.metric ?? 'throughput';
   const forecast = expected.find(({ name }) => name === objective);
   const promise = forecast
-    ? `the model expects ${metricLabel(objective)} ${showNumber(forecast.value)}${metricUnit(objective)} of it`
+    ? `the model expects ${metricLabel(objective)} ${showNumber(forecast.value)}${metricUnit(objective)}`
     : 'nothing has kept the constraints yet, and this is likeliest to';
-  return `${changes(nearest.build, build)} from ${summary({ build: nearest.build, search: {} })}, ${result(nearest, objective)}: ${promise}`;
+  const like = summary({ build: nearest.build, search: {} });
+  return `like ${like}, ${result(nearest, objective)}, but with ${changes(nearest.build, build)}: ${promise}`;
 }
 
-/** `m 32→48, scalar→none`. */
+/** `m=48 instead of 32 and scalar instead of none`. */
 function changes(from: Parameters, to: Parameters): string {
   const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].toSorted();
-  const show = (value: ParameterValue | undefined) => (value === undefined ? 'the server’s choice' : String(value));
-  const differing = names.flatMap((name) => {
-    const [a, b] = [from[name] ?? defaultOf(name), to[name] ?? defaultOf(name)];
-    if (a === b) return [];
-    if (name === 'quantization_config') return [`${a}→${b}`];
-    return [a === undefined && b !== undefined ? describeParameter(name, b) : `${shortName(name)} ${show(a)}→${show(b)}`];
-  });
-  return differing.length > 0 ? differing.join(', ') : 'no change';
+  const differing = names
+    .filter((name) => from[name] !== to[name])
+    .map((name) => {
+      const [before, after] = [from[name], to[name]];
+      if (name === 'quantization_config') return `${after ?? 'no quantization'} instead of ${before ?? 'none'}`;
+      const value = after === undefined ? `Qdrant's default ${shortName(name)}` : describeParameter(name, after);
+      return `${value} instead of ${before === undefined ? "Qdrant's default" : String(before)}`;
+    });
+  return differing.length > 0 ? differing.join(' and ') : 'nothing changed';
 }
 
 /** What a build came to, in figures as they were measured. */
@@ -193,13 +203,16 @@ function result({ best, searches }: Outcome, objective: Proposal['expected'][num
   const figures = best?.repeats[0]?.metrics;
   const recall = figures
     ? metricValue(figures, 'recall')
-    : searches.map(({ metrics }) => metricValue(metrics, 'recall')).reduce((a, b) => Math.max(a ?? 0, b ?? 0), undefined);
+    : searches
+        .map(({ metrics }) => metricValue(metrics, 'recall'))
+        .reduce((a, b) => Math.max(a ?? 0, b ?? 0), undefined);
   const reached = recall === undefined ? '' : ` recall ${showNumber(recall)}`;
   if (!best || !figures) return reached === '' ? 'which kept no constraint' : `which reached at most${reached}`;
   const shown = ([objective, 'throughput'] as const).find(
     (name) => name !== 'recall' && metricValue(figures, name) !== undefined,
   );
-  const value = shown && `${metricLabel(shown)} ${showNumber(metricValue(figures, shown) as number)}${metricUnit(shown)}`;
+  const value =
+    shown && `${metricLabel(shown)} ${showNumber(metricValue(figures, shown) as number)}${metricUnit(shown)}`;
   return `which gave ${value ?? ''}${value && reached ? ' at' : ''}${reached}`;
 }
 

@@ -38,6 +38,7 @@ export function planSearches(
     }
   }
   for (const search of combinations) add(withRescoring(search), 'Boundary');
+  if (planned.size === 0) add({}, 'Boundary');
   return [...planned.values()];
 }
 

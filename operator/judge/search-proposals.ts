@@ -50,7 +50,9 @@ export function searchProposals(study: Study, measured: readonly Outcome[], incu
     const configuration = { build, search };
     if (known.has(configurationKey(configuration))) return [];
 
-    const recall = Number(fromLogit(logit(low) + (logit(high) - logit(low)) * (Math.log(beam / from) / Math.log(to / from))).toFixed(3));
+    const recall = Number(
+      fromLogit(logit(low) + (logit(high) - logit(low)) * (Math.log(beam / from) / Math.log(to / from))).toFixed(3),
+    );
     const faster = (beam / to) ** (rateExponent(narrow, wide) ?? RATE_EXPONENT);
     const expected = expectedMetrics(best, objective.metric, faster);
     const value = expected.find(({ name }) => name === objective.metric)?.value;
@@ -66,12 +68,18 @@ export function searchProposals(study: Study, measured: readonly Outcome[], incu
           expected: objective.metric === 'recall' ? expected : [...expected, { name: 'recall', value: recall }],
           probabilityFeasible,
           rationale:
-            `On this build hnsw_ef ${from} gave recall ${showNumber(low)}, too little, and ${to} gave ${showNumber(high)}: ` +
-            `${beam} should be enough with less work`,
+            `On this build ${beamText(narrow.search)} gave recall ${showNumber(low)}, too little, and ${beamText(wide.search)} ` +
+            `gave ${showNumber(high)}: ${beamText(search)} should be enough with less work`,
         } satisfies Proposal,
       },
     ];
   });
+}
+
+/** `hnsw_ef=64`, or its default by that name. */
+function beamText(search: Parameters): string {
+  const beam = search['params.hnsw_ef'];
+  return beam === undefined ? "Qdrant's default hnsw_ef" : `hnsw_ef=${beam}`;
 }
 
 /** The widest measured search of the same group with a narrower beam. */
@@ -90,7 +98,11 @@ function rateExponent(narrow: SearchRecord, wide: SearchRecord): number | undefi
 }
 
 /** The objective's metric scaled by the change of rate: rates rise, times and costs fall, the rest stays. */
-function expectedMetrics(best: Candidate, metric: Proposal['expected'][number]['name'], faster: number): Proposal['expected'] {
+function expectedMetrics(
+  best: Candidate,
+  metric: Proposal['expected'][number]['name'],
+  faster: number,
+): Proposal['expected'] {
   const value = metricValue(best.metrics, metric);
   if (value === undefined) return [];
   if (metric === 'throughput') return [{ name: metric, value: rounded(value * faster) }];

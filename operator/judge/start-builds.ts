@@ -68,7 +68,9 @@ export function startBuilds(space: Space, facts: DatasetFacts, seed: number): St
     if (nearest) add(nearest, why);
   }
   const pool = shuffled(
-    buildCount(space) <= MAX_ENUMERATED ? buildsToConsider(space, facts, seed, []) : sampledBuilds(space, facts, 512, seed),
+    buildCount(space) <= MAX_ENUMERATED
+      ? buildsToConsider(space, facts, seed, [])
+      : sampledBuilds(space, facts, 512, seed),
     seededRandom(seed, 2),
   );
   const { encode } = encoderOf([...pool, ...[...chosen.values()].map(({ build }) => build)]);
@@ -99,7 +101,8 @@ function nearestInSpace(wish: Parameters, space: Space, facts: DatasetFacts): Pa
 }
 
 function nearestValue({ values }: Dimension, wanted: ParameterValue | undefined): ParameterValue {
-  if (typeof wanted !== 'number') return values.includes(wanted as ParameterValue) ? (wanted as ParameterValue) : (values[0] as ParameterValue);
+  if (typeof wanted !== 'number')
+    return values.includes(wanted as ParameterValue) ? (wanted as ParameterValue) : (values[0] as ParameterValue);
   const away = (value: ParameterValue) => Math.abs(Math.log2(1 + Number(value)) - Math.log2(1 + wanted));
   return values.reduce((nearest, value) => (away(value) < away(nearest) ? value : nearest));
 }

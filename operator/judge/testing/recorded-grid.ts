@@ -1,11 +1,11 @@
-import { canonicalSearch, parametersKey } from './canonical.ts';
-import type { Parameters } from './configuration.ts';
-import type { History, RunRecord, SearchRecord } from './history.ts';
-import { judgeRun, judgeSearch } from './judge-search.ts';
-import type { Metric } from './metrics.ts';
-import { seededRandom, type Random } from './prng.ts';
-import { boundary, planSearches } from './search-plan.ts';
-import type { Study } from './study.ts';
+import { canonicalSearch, parametersKey } from '../canonical.ts';
+import type { Parameters } from '../configuration.ts';
+import type { History, RunRecord, SearchRecord } from '../history.ts';
+import { judgeRun, judgeSearch } from '../judge-search.ts';
+import type { Metric } from '../metrics.ts';
+import type { Random } from '../prng.ts';
+import { boundary, planSearches } from '../search-plan.ts';
+import type { Study } from '../study.ts';
 
 /** One line of a recorded grid: a build with its searches, as `tables/README.md` describes it. */
 export interface GridRow {
@@ -87,13 +87,32 @@ export class RecordedGrid {
       const { verdict, reason, message } = judgeSearch({ stage, metrics }, study.constraints);
       const finishedAt = new Date(Date.UTC(2026, 0, 1, 0, number)).toISOString();
       return {
-        id: searchId, run: id, attempt: 1, build, search, repeat: 0, stage, metrics, verdict, reason, message,
-        seconds: 1, finishedAt,
+        id: searchId,
+        run: id,
+        attempt: 1,
+        build,
+        search,
+        repeat: 0,
+        stage,
+        metrics,
+        verdict,
+        reason,
+        message,
+        seconds: 1,
+        finishedAt,
       };
     });
     const at = new Date(Date.UTC(2026, 0, 1, 0, number)).toISOString();
     const run: RunRecord = {
-      id, role, build, attempt: 1, state: 'Finished', ...judgeRun(searches), metrics: [], startedAt: at, finishedAt: at,
+      id,
+      role,
+      build,
+      attempt: 1,
+      state: 'Finished',
+      ...judgeRun(searches),
+      metrics: [],
+      startedAt: at,
+      finishedAt: at,
     };
     return { runs: [...study.history.runs, run], searches: [...study.history.searches, ...searches] };
   }
@@ -133,8 +152,6 @@ export function recordedStudy(recallMin: number, seed: number, strategy: Study['
     history: { runs: [], searches: [] },
   };
 }
-
-export { seededRandom };
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
