@@ -25,7 +25,10 @@ const MAX_JOB_BYTES = 16 * 2 ** 20;
  */
 export async function runProcess(
   port: ProcessPort,
-  log: { info(text: string): void; error(text: string): void } = pino({ name: 'loadgen' }, destination({ dest: 2, sync: true })),
+  log: { info(text: string): void; error(text: string): void } = pino(
+    { name: 'loadgen' },
+    destination({ dest: 2, sync: true }),
+  ),
 ): Promise<number> {
   const abort = new AbortController();
   const stop = (why: string) => (): void => {
@@ -51,13 +54,12 @@ export async function runProcess(
   }
   const publish = lineWriter(port.stdout);
   const gone = new Promise<number>((resolve) => {
-    abort.signal.addEventListener('abort', () => setTimeout(resolve, GRACE_MS, EXIT.terminated).unref(), { once: true });
+    abort.signal.addEventListener('abort', () => setTimeout(resolve, GRACE_MS, EXIT.terminated).unref(), {
+      once: true,
+    });
   });
   // Whatever does not heed the signal in time is left behind by the exit.
-  return await Promise.race([
-    runJob(text, { publish, signal: abort.signal, note: (note) => log.info(note) }),
-    gone,
-  ]);
+  return await Promise.race([runJob(text, { publish, signal: abort.signal, note: (note) => log.info(note) }), gone]);
 }
 
 const GRACE_MS = 3000;

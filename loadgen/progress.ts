@@ -25,7 +25,8 @@ export class Progress {
     if (!fresh && now - this.#said < 200 && done < total) return;
     this.#said = now;
     const elapsed = (now - this.#phaseStart) / 1000;
-    const computed = rate === false ? undefined : Number.isNaN(rate) ? (elapsed > 0 ? done / elapsed : undefined) : rate;
+    const computed =
+      rate === false ? undefined : Number.isNaN(rate) ? (elapsed > 0 ? done / elapsed : undefined) : rate;
     // Progress may lag behind, but never holds up the work it tells of.
     this.#pending = this.#pending.then(() =>
       this.#publish({

@@ -27,7 +27,10 @@ export function endpointHeaders(endpoint: Endpoint, env: NodeJS.ProcessEnv = pro
   if (endpoint.apiKeyEnv !== undefined) {
     const key = env[endpoint.apiKeyEnv];
     if (key === undefined || key === '') {
-      throw new JobError('TargetUnreachable', `the environment variable ${endpoint.apiKeyEnv} holds no API key; set it`);
+      throw new JobError(
+        'TargetUnreachable',
+        `the environment variable ${endpoint.apiKeyEnv} holds no API key; set it`,
+      );
     }
     headers['api-key'] = key;
   }
@@ -85,7 +88,9 @@ export class Rest {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof RestError) throw error;
-      throw new RestError(0, `${method} ${this.#url}${path}: no answer (${errorText(error)})`, undefined, { cause: error });
+      throw new RestError(0, `${method} ${this.#url}${path}: no answer (${errorText(error)})`, undefined, {
+        cause: error,
+      });
     }
     if (status < 200 || status > 299) {
       throw new RestError(status, `${method} ${path}: HTTP ${status}: ${serverMessage(text)}`, retryAfter);

@@ -24,7 +24,9 @@ export async function runJob(text: string, context: JobContext): Promise<number>
   } catch (error) {
     if (context.signal.aborted) return EXIT.terminated;
     const failed = failure(error);
-    context.note(`${failed.reason}: ${error instanceof JobError ? failed.message : ((error as Error).stack ?? failed.message)}`);
+    context.note(
+      `${failed.reason}: ${error instanceof JobError ? failed.message : ((error as Error).stack ?? failed.message)}`,
+    );
     await context.publish(failed);
     return EXIT.failed;
   }

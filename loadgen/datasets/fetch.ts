@@ -95,6 +95,8 @@ async function download(url: string, maxBytes: number, options: FetchOptions): P
   const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]);
   try {
     const { body, length } = await follow(url, idle, signal, options.dispatcher);
+    // What breaks after it has been given up is nobody's error.
+    body.on('error', () => undefined);
     if (length > maxBytes) {
       body.destroy();
       throw tooBig(url, maxBytes);

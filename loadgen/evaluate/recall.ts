@@ -12,7 +12,13 @@ export interface TruthSource {
  * Share of a query's true `limit` nearest that came back, counting ties: an id is a hit if it is one of them or no
  * farther than the last of them, up to float32 rounding. Ids named twice count once; -1 is no answer.
  */
-export function recallOf(source: TruthSource, query: number, ids: ArrayLike<number>, from: number, limit: number): number {
+export function recallOf(
+  source: TruthSource,
+  query: number,
+  ids: ArrayLike<number>,
+  from: number,
+  limit: number,
+): number {
   const { k, ids: truth, distances } = source.truth;
   const begin = query * k;
   const wanted = Math.min(limit, k);

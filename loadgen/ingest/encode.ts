@@ -62,7 +62,13 @@ function writeInteger(value: number, buffer: Buffer, position: number): number {
 }
 
 /** Writes `[a,b,…]`. */
-export function writeVector(values: Float32Array, from: number, dimensions: number, buffer: Buffer, position: number): number {
+export function writeVector(
+  values: Float32Array,
+  from: number,
+  dimensions: number,
+  buffer: Buffer,
+  position: number,
+): number {
   let at = position;
   buffer[at] = 0x5b;
   at += 1;
@@ -83,7 +89,13 @@ export function vectorBytes(dimensions: number): number {
 }
 
 /** The body of an upsert of `rows` vectors whose ids are `firstRow`, `firstRow` + 1, … */
-export function upsertBody(values: Float32Array, firstRow: number, rows: number, dimensions: number, scratch: Buffer): Buffer {
+export function upsertBody(
+  values: Float32Array,
+  firstRow: number,
+  rows: number,
+  dimensions: number,
+  scratch: Buffer,
+): Buffer {
   let at = scratch.write('{"batch":{"ids":[', 0, 'latin1');
   for (let row = 0; row < rows; row += 1) {
     if (row > 0) {

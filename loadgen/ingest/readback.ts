@@ -24,7 +24,10 @@ function appliedPath(path: readonly string[]): readonly string[] {
  * equal (numbers: up to float32 rounding); `null` asks for the server's default and `{}` for nothing.
  * @returns sentences such as `hnsw_config.m: asked 32, applied 16`, sorted.
  */
-export function ignoredSettings(asked: Readonly<Record<string, unknown>>, config: Readonly<Record<string, unknown>>): string[] {
+export function ignoredSettings(
+  asked: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>>,
+): string[] {
   const ignored: string[] = [];
   const walk = (value: unknown, path: readonly string[]): void => {
     if (value === null || value === undefined) return;

@@ -58,10 +58,10 @@ export async function upload(rest: Rest, dataset: Dataset, options: UploadOption
       const values = await readFloats(file, first * dimensions, count * dimensions);
       const body = upsertBody(values, first, count, dimensions, scratch);
       const wait = batch >= batches - parallel;
-      await withRetry(
-        () => rest.call('PUT', `${path}?wait=${wait}`, { body, signal, timeoutMilliseconds: 300_000 }),
-        { ...retry, signal },
-      );
+      await withRetry(() => rest.call('PUT', `${path}?wait=${wait}`, { body, signal, timeoutMilliseconds: 300_000 }), {
+        ...retry,
+        signal,
+      });
       sent += count;
       options.onProgress?.(sent);
     }

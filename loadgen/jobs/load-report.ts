@@ -79,7 +79,10 @@ function limitedBy(result: LoadResult): { reason: Reason; message: string } | un
       };
     case 'NoSustainableRate':
       if (lastBreach?.kind === 'Errors') {
-        return { reason: 'ServerErrors', message: `${lastBreach.message} (${kinds(errors)}) even at ${rate(outcome.lowest)}` };
+        return {
+          reason: 'ServerErrors',
+          message: `${lastBreach.message} (${kinds(errors)}) even at ${rate(outcome.lowest)}`,
+        };
       }
       return {
         reason: 'NoSustainableRate',

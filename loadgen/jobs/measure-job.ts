@@ -51,7 +51,10 @@ async function build(
   const uploadSeconds = await upload(rest, dataset, {
     collection,
     signal,
-    retry: { ...DEFAULT_RETRY, onRetry: (error, pause) => note(`upload: trying again in ${pause} ms: ${error.message}`) },
+    retry: {
+      ...DEFAULT_RETRY,
+      onRetry: (error, pause) => note(`upload: trying again in ${pause} ms: ${error.message}`),
+    },
     onProgress: (rows) => progress.say('Uploading', rows, points),
   });
   progress.say('Indexing', 0, points);
@@ -92,8 +95,15 @@ async function checkFresh(job: MeasureJob, rest: Rest, signal: AbortSignal): Pro
   const path = collectionPath(collection);
   let count: number;
   try {
-    await withRetry(() => rest.call<CollectionInfo>('GET', path, { signal }), { ...DEFAULT_RETRY, attempts: 4, signal });
-    ({ count } = await rest.call<{ count: number }>('POST', `${path}/points/count`, { body: '{"exact":true}', signal }));
+    await withRetry(() => rest.call<CollectionInfo>('GET', path, { signal }), {
+      ...DEFAULT_RETRY,
+      attempts: 4,
+      signal,
+    });
+    ({ count } = await rest.call<{ count: number }>('POST', `${path}/points/count`, {
+      body: '{"exact":true}',
+      signal,
+    }));
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
     const reason = error.status === 404 ? 'BuildFailed' : 'TargetUnreachable';
@@ -110,7 +120,9 @@ async function checkFresh(job: MeasureJob, rest: Rest, signal: AbortSignal): Pro
 /** Bytes on disk by the server's memory report (since 1.18), undefined where there is none. */
 async function diskBytes(rest: Rest, collection: string, signal: AbortSignal): Promise<number | undefined> {
   try {
-    const report = await rest.call<{ total?: { disk_bytes?: number } }>('GET', `${collectionPath(collection)}/memory`, { signal });
+    const report = await rest.call<{ total?: { disk_bytes?: number } }>('GET', `${collectionPath(collection)}/memory`, {
+      signal,
+    });
     const bytes = report.total?.disk_bytes;
     return bytes !== undefined && bytes > 0 ? bytes : undefined;
   } catch (error) {

@@ -55,7 +55,10 @@ export class SearchBench {
   }) {
     const { endpoint, dataset, limit, seed, signal } = options;
     if (limit > dataset.truth.k) {
-      throw new JobError('DatasetChanged', `the dataset was prepared for limit ${dataset.truth.k}, asked is ${limit}; prepare it again`);
+      throw new JobError(
+        'DatasetChanged',
+        `the dataset was prepared for limit ${dataset.truth.k}, asked is ${limit}; prepare it again`,
+      );
     }
     this.#endpoint = endpoint;
     this.#dataset = dataset;
@@ -64,7 +67,11 @@ export class SearchBench {
     this.#signal = signal;
     this.#vectors = options.vectors ?? encodeQueries(dataset);
     this.#order = queryOrder(dataset.meta.queries, seed);
-    this.#client = new QueryClient(endpoint, { limit, connections: CONNECTIONS, timeoutMilliseconds: REQUEST_TIMEOUT_MS });
+    this.#client = new QueryClient(endpoint, {
+      limit,
+      connections: CONNECTIONS,
+      timeoutMilliseconds: REQUEST_TIMEOUT_MS,
+    });
     this.#stats = endpoint.serverPid === undefined ? undefined : new ProcessStats(endpoint.serverPid);
     this.#concurrency = Math.max(4, 2 * (options.serverCores ?? 4));
   }
@@ -93,14 +100,22 @@ export class SearchBench {
     });
     const cpuAfter = this.#stats?.cpuSeconds();
     if (result.answered === 0 && Object.keys(result.errors).every((kind) => kind === 'connection')) {
-      throw new JobError('TargetUnreachable', `${this.#endpoint.url} does not answer queries any more; is it still running?`);
+      throw new JobError(
+        'TargetUnreachable',
+        `${this.#endpoint.url} does not answer queries any more; is it still running?`,
+      );
     }
     const recall = tally.estimate();
     const asked = result.answered + result.errorCount;
     const metrics: Metric[] = [];
     if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
     if (cpuBefore !== undefined && cpuAfter !== undefined) {
-      metrics.push({ name: 'serverCpuPerQuery', value: ((cpuAfter - cpuBefore) / asked) * 1e6, unit: 'µs', source: 'process' });
+      metrics.push({
+        name: 'serverCpuPerQuery',
+        value: ((cpuAfter - cpuBefore) / asked) * 1e6,
+        unit: 'µs',
+        source: 'process',
+      });
     }
     metrics.push({ name: 'clientCpuPerQuery', value: (result.cpuSeconds / asked) * 1e6, unit: 'µs' });
     if (result.errorCount === 0) return { result, recall, metrics };
@@ -114,7 +129,10 @@ export class SearchBench {
   async #firstError(body: Buffer): Promise<string> {
     const rest = new Rest(this.#endpoint, 1);
     try {
-      await rest.call('POST', `${collectionPath(this.#endpoint.collection)}/points/query`, { body, signal: this.#signal });
+      await rest.call('POST', `${collectionPath(this.#endpoint.collection)}/points/query`, {
+        body,
+        signal: this.#signal,
+      });
       return '';
     } catch (error) {
       return `: ${errorText(error)}`.slice(0, 700);

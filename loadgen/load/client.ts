@@ -100,7 +100,7 @@ export class QueryClient {
 export function parseIds(body: Buffer | undefined, ids: Int32Array): boolean {
   ids.fill(-1);
   if (body === undefined) return false;
-  const text = body.toString("latin1");
+  const text = body.toString('latin1');
   let count = 0;
   for (let at = text.indexOf('"id":'); at !== -1; at = text.indexOf('"id":', at)) {
     at += 5;

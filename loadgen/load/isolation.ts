@@ -36,10 +36,7 @@ export function makeIsolator(
   const set = async (server: readonly number[], client: readonly number[]): Promise<void> => {
     if (broken) return;
     try {
-      await Promise.all([
-        move(process.pid, client),
-        ...(serverPid === undefined ? [] : [move(serverPid, server)]),
-      ]);
+      await Promise.all([move(process.pid, client), ...(serverPid === undefined ? [] : [move(serverPid, server)])]);
     } catch (error) {
       broken = true;
       note(`engine and load generator share cores: pinning failed (${(error as Error).message.trim()})`);

@@ -16,7 +16,10 @@ export interface Breach {
  * Is a rate too high? When the backlog grows (answers fall behind arrivals by more than 2 % of the window's requests),
  * too many requests fail, or a latency limit is broken. Capacity is named before latency, which it ruins.
  */
-export function judgeWindow(measured: WindowMeasurement, rules: Pick<LoadRules, 'latency' | 'errorRateMax'>): Breach | undefined {
+export function judgeWindow(
+  measured: WindowMeasurement,
+  rules: Pick<LoadRules, 'latency' | 'errorRateMax'>,
+): Breach | undefined {
   const { scheduled, errorCount, backlogStart, backlogEnd } = measured;
   if (measured.aborted === 'Backlog') {
     return { kind: 'Backlog', message: `${backlogEnd} requests had arrived and were not answered: given up` };

@@ -73,7 +73,12 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     }, behaviour.serviceMs);
   };
 
-  const answer = (response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void => {
+  const answer = (
+    response: ServerResponse,
+    status: number,
+    body: string,
+    headers: Record<string, string> = {},
+  ): void => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(body);
   };
@@ -82,7 +87,11 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
 
   const nearest = (query: number[], limit: number) =>
     [...points]
-      .map(([id, vector]) => ({ id, version: 0, score: exactDistance(behaviour.distance, query, 0, vector, 0, query.length) }))
+      .map(([id, vector]) => ({
+        id,
+        version: 0,
+        score: exactDistance(behaviour.distance, query, 0, vector, 0, query.length),
+      }))
       .sort((a, b) => a.score - b.score || a.id - b.id)
       .slice(0, limit);
 
