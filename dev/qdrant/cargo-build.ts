@@ -32,8 +32,16 @@ export function checkCargoVersion(text: string): void {
   }
 }
 
-async function ask(command: string, args: string[], cwd: string, signal?: AbortSignal): Promise<string> {
-  const result = await runProcess(command, args, { cwd, signal, timeoutMs: 60_000 });
+/** The crate, and the environment and the cancellation of the programs run there. */
+type Where = { dir: string; env: NodeJS.ProcessEnv; signal?: AbortSignal };
+
+async function ask(command: string, args: string[], where: Where): Promise<string> {
+  const result = await runProcess(command, args, {
+    cwd: where.dir,
+    env: where.env,
+    signal: where.signal,
+    timeoutMs: 60_000,
+  });
   if (result.code !== 0) {
     throw new EngineBuildError(`\`${command} ${args.join(' ')}\` failed: ${result.stderr.trim()}. ${remedy}`);
   }
@@ -41,10 +49,10 @@ async function ask(command: string, args: string[], cwd: string, signal?: AbortS
 }
 
 /** The compiler's full version text. Throws an `EngineBuildError` when there is no usable Rust. */
-export async function findRust(dir: string, signal?: AbortSignal): Promise<string> {
+export async function findRust(where: Where): Promise<string> {
   try {
-    checkCargoVersion(await ask('cargo', ['--version'], dir, signal));
-    return await ask('rustc', ['-vV'], dir, signal);
+    checkCargoVersion(await ask('cargo', ['--version'], where));
+    return await ask('rustc', ['-vV'], where);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new EngineBuildError(`The engine is built from source and cargo is not installed. ${remedy}`);
@@ -69,22 +77,22 @@ const progressEveryMs = 2000;
  * Builds the crate in `dir` and returns the binary's path inside `targetDir`. Cargo itself locks `targetDir`, by a lock
  * that dies with its process, so builders wait for each other. `key` is compiled in, and `--version` prints it.
  */
-export async function cargoBuild(options: {
-  dir: string;
-  targetDir: string;
-  key: string;
-  onProgress?: (line: string) => void;
-  signal?: AbortSignal;
-  now?: () => number;
-}): Promise<string> {
-  const { dir, targetDir, key, onProgress, signal, now = Date.now } = options;
+export async function cargoBuild(
+  options: Where & {
+    targetDir: string;
+    key: string;
+    onProgress?: (line: string) => void;
+    now?: () => number;
+  },
+): Promise<string> {
+  const { dir, env, targetDir, key, onProgress, signal, now = Date.now } = options;
   await mkdir(targetDir, { recursive: true });
   let toldAt = -Infinity;
   const result = await runProcess('cargo', ['build', '--release', '--locked'], {
     cwd: dir,
     signal,
     env: {
-      ...process.env,
+      ...env,
       CARGO_TARGET_DIR: targetDir,
       CARGO_TERM_PROGRESS_WHEN: 'always',
       CARGO_TERM_PROGRESS_WIDTH: '100',

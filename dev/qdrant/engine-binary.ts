@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { copyFile, chmod, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cargoBuild, EngineBuildError, findRust } from './cargo-build.ts';
@@ -21,6 +22,8 @@ export type EnsureOptions = {
   dir?: string;
 };
 
+/** How often a build is tried that others get in the way of. */
+const buildAttempts = 3;
 /** How many builds the cache keeps. */
 const keptBuilds = 2;
 
@@ -55,30 +58,37 @@ export async function ensureEngineBinary(options: EnsureOptions = {}): Promise<E
 
   const builds = join(root, 'engine');
   await mkdir(builds, { recursive: true });
-  const rust = await findRust(dir, signal).catch((error: unknown) => error);
+  const rust = await findRust({ dir, env, signal }).catch((error: unknown) => error);
   if (typeof rust !== 'string') {
     const left = await builtWithoutCompiler(builds, await cacheKey(dir, ''), signal);
     if (left !== undefined) return left;
     throw rust;
   }
-  const key = await cacheKey(dir, rust);
-  const cached = join(builds, key, 'qdrant-dev');
-  const found = await builtBinary(cached, key, signal);
-  if (found !== undefined) return touched(found);
+  for (let attempt = 1; ; attempt += 1) {
+    const key = await cacheKey(dir, rust);
+    const cached = join(builds, key, 'qdrant-dev');
+    const found = await builtBinary(cached, key, signal);
+    if (found !== undefined) return touched(found);
 
-  onProgress?.('building the engine from source; this takes some minutes the first time');
-  const made = await cargoBuild({ dir, targetDir: join(root, 'target'), key, onProgress, signal });
-  await install(made, cached);
-  const built = await builtBinary(cached, key, signal);
-  if (built === undefined) {
+    onProgress?.('building the engine from source; this takes some minutes the first time');
+    const made = await cargoBuild({ dir, env, targetDir: join(root, 'target'), key, onProgress, signal });
+    // Somebody who edits the sources during the build would have his work cached under the old sources' key.
+    if ((await cacheKey(dir, rust)) !== key && attempt < buildAttempts) continue;
+    await install(made, cached);
+    const built = await builtBinary(cached, key, signal);
+    if (built !== undefined) {
+      await prune(builds, key, keptBuilds);
+      return touched(built);
+    }
     await rm(join(builds, key), { recursive: true, force: true });
-    throw new EngineBuildError(
-      `The engine was built but \`${made} --version\` does not name build ${key}: another checkout built at the same ` +
-        'time, or the binary does not run here. Run the command again.',
-    );
+    // Another checkout shares the target folder and built its own at the same time.
+    if (attempt >= buildAttempts) {
+      throw new EngineBuildError(
+        `The engine was built but \`${made} --version\` does not name build ${key}: the binary does not run here, or ` +
+          'other builds got in the way. Run the command again.',
+      );
+    }
   }
-  await prune(builds, key, keptBuilds);
-  return touched(built);
 }
 
 async function fromEnvironment(path: string, signal?: AbortSignal): Promise<EngineBinary> {
@@ -150,7 +160,7 @@ async function builtWithoutCompiler(
 /** Appears under its final name complete or not at all, whoever else installs the same build. */
 async function install(from: string, target: string): Promise<void> {
   await mkdir(join(target, '..'), { recursive: true });
-  const draft = `${target}.${process.pid}`;
+  const draft = `${target}.${randomUUID()}`;
   await copyFile(from, draft);
   await chmod(draft, 0o755);
   await rename(draft, target);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -25,7 +25,7 @@ export async function downloadRelease(
   target: string,
   options: { signal?: AbortSignal; connectMs?: number } = {},
 ): Promise<void> {
-  const draft = `${target}.${process.pid}.part`;
+  const draft = `${target}.${randomUUID()}.part`;
   await mkdir(dirname(target), { recursive: true });
   const agent = new Agent({ connect: { timeout: options.connectMs ?? 3000 } });
   try {
