@@ -10,11 +10,11 @@ export function showNumber(value: number, digits = 4): string {
   return plain(Number(value.toPrecision(digits)));
 }
 
-/** A value with as many digits, three at least, as it takes to tell it from its bound: 0.9499 against 0.95. */
+/** A value with as many digits, three at least, as it takes to see on which side of its bound it lies: 0.9499 against 0.95. */
 export function showBeside(value: number, bound: number): string {
   for (let digits = 3; digits < 15; digits += 1) {
     const text = showNumber(value, digits);
-    if (value === bound || Number(text) !== bound) return text;
+    if (Math.sign(Number(text) - bound) === Math.sign(value - bound)) return text;
   }
   return String(value);
 }

@@ -115,7 +115,7 @@ export function ladder(
   for (let i = 0; i <= steps; i += 1) {
     const share = steps === 0 ? 0 : i / steps;
     const value = i === steps ? max : log ? min * (max / min) ** share : min + (max - min) * share;
-    values.push(integer ? Math.round(value) : Number(value.toPrecision(6)));
+    values.push(integer ? Math.round(value) : Number(value.toPrecision(12)));
   }
   return [...new Set(values)];
 }
