@@ -1,5 +1,5 @@
 import { accessSync, chmodSync, constants, cpSync, existsSync, lstatSync, mkdtempSync, readFileSync } from 'node:fs';
-import { renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -68,7 +68,7 @@ export function publicCopy(native: string, directory = publicDirectory()): strin
   const unfinished = mkdtempSync(`${copy}.`);
   try {
     cpSync(native, join(unfinished, 'native'), { recursive: true, verbatimSymlinks: true });
-    chmodSync(unfinished, 0o755);
+    openToEveryone(unfinished);
     renameSync(unfinished, copy);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
@@ -77,10 +77,27 @@ export function publicCopy(native: string, directory = publicDirectory()): strin
   return join(copy, 'native');
 }
 
+/** Lets everyone read what the owner may read, and enter or run what the owner may. */
+function openToEveryone(folder: string): void {
+  for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
+    const path = join(folder, name);
+    const { mode } = lstatSync(path);
+    const own = mode & 0o500;
+    if ((mode & 0o170_000) !== 0o120_000) chmodSync(path, (mode & 0o777) | (own >> 3) | (own >> 6));
+  }
+}
+
+/** Whether everyone may run the programs of a folder. */
+function usableByEveryone(native: string): boolean {
+  return (
+    publiclyReachable(native) && PROGRAMS.every((name) => (statSync(join(native, 'bin', name)).mode & 0o005) === 5)
+  );
+}
+
 /** The folder with Postgres's programs, complete and, when `everyone`, reachable by an unprivileged user. */
 export function postgresPrograms(everyone: boolean): string {
   const installed = installedPostgres();
-  const native = everyone && !publiclyReachable(installed) ? publicCopy(installed) : installed;
+  const native = everyone && !usableByEveryone(installed) ? publicCopy(installed) : installed;
   completeSymlinks(native);
   for (const program of PROGRAMS) {
     const file = join(native, 'bin', program);

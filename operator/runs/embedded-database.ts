@@ -53,19 +53,27 @@ export class EmbeddedDatabase implements KyselyDatabase {
 
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const written: unknown[] = [];
-    const result = await this.#use(true, (db) =>
-      db.transaction((transaction) =>
-        work({
-          query: (sql, parameters, options) => {
-            written.push(...(parameters ?? []));
-            return transaction.query(sql, parameters, options);
-          },
-          rollback: () => transaction.rollback(),
-        }),
-      ),
-    );
-    await this.#written(written);
-    return result;
+    let begun = false;
+    const recorded = (transaction: Transaction): Promise<T> => {
+      begun = true;
+      return work({
+        query: (sql, parameters, options) => {
+          written.push(...(parameters ?? []));
+          return transaction.query(sql, parameters, options);
+        },
+        rollback: () => transaction.rollback(),
+      });
+    };
+    try {
+      const result = await this.#use(true, (db) => db.transaction(recorded));
+      await this.#written(written);
+      return result;
+    } catch (error) {
+      // Kysely waits, without an end, for the work to begin: let it begin, and fail.
+      if (!begun)
+        await work({ query: () => Promise.reject(error), rollback: () => Promise.resolve() }).catch(() => undefined);
+      throw error;
+    }
   }
 
   close(): Promise<void> {

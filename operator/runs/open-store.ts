@@ -59,8 +59,10 @@ export function openRunStore(location: string, options: OpenOptions = {}): Promi
 async function openServer(location: string): Promise<ReadableRunStore> {
   const place: Place = { kind: 'server', name: withoutPassword(location) };
   const pool = new Pool({ connectionString: location, types: TYPES, ...POOL });
-  // A connection that dies while idle is replaced; without a listener it would end the process.
+  // A connection that dies is replaced. Without listeners its death would end the process: the pool's own hears of idle
+  // connections only, and one in use says it a second time, after its statement has failed.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   try {
     await migrate(db, `store ${place.name}`);
