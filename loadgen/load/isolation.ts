@@ -7,6 +7,8 @@ const run = promisify(execFile);
 
 /** Moves all threads of a process to the given cores. Rejects where that is impossible. */
 export async function pin(pid: number, cores: readonly number[]): Promise<void> {
+  // `taskset -a` says nothing when there is no such process.
+  process.kill(pid, 0);
   await run('taskset', ['-a', '-p', '-c', cores.join(','), String(pid)], { timeout: 5000 });
 }
 

@@ -160,9 +160,10 @@ function oneWindow(
   const { rules } = plan;
   const full = windowSeconds(rules, rate);
   const counted = kind === 'Warmup' ? rules.warmupSeconds : kind === 'Scout' ? full * SCOUT_SHARE : full;
-  const leadSeconds = Math.min(MAX_LEAD_SECONDS, counted * LEAD_SHARE);
-  const seconds = leadSeconds + counted;
   const unloaded = (plan.unloadedService ?? 0) / 1000;
+  // Until the first answers are back, requests under way only grow in number, however slow the server is not.
+  const leadSeconds = Math.max(4 * unloaded, Math.min(MAX_LEAD_SECONDS, counted * LEAD_SHARE));
+  const seconds = leadSeconds + counted;
   const slowest = Math.max(0, ...rules.latency.map(({ max }) => max)) / 1000;
   const patience = Math.max(BACKLOG_SECONDS, 2 * slowest) + 4 * unloaded;
   return runWindow({

@@ -79,6 +79,11 @@ export class PeakMemory {
     if (bytes !== undefined) this.#peak = Math.max(this.#peak ?? 0, bytes);
   }
 
+  /** Largest so far, bytes. */
+  get peak(): number | undefined {
+    return this.#peak;
+  }
+
   /** Takes a last sample and stops. */
   stop(): number | undefined {
     clearInterval(this.#timer);

@@ -28,17 +28,28 @@ export function judgeWindow(
   if (errorRate > rules.errorRateMax) {
     return { kind: 'Errors', message: `${errorCount} of ${scheduled} requests failed` };
   }
+  if (measured.aborted === 'Latency') {
+    const { percentile, max } = brokenLimit(measured, rules.latency);
+    return { kind: 'Latency', message: `more requests took over ${max} ms than p${percentile} allows: given up` };
+  }
   const growth = backlogEnd - backlogStart;
   if (growth > Math.max(ALLOWED_BACKLOG, (1 - MIN_ACHIEVED) * scheduled)) {
     return { kind: 'Achieved', message: `unanswered requests grew by ${growth} while ${scheduled} arrived` };
   }
   for (const { percentile, max } of rules.latency) {
     const value = measured.response.percentile(percentile);
-    if (measured.aborted === 'Latency' || value > max) {
+    if (value > max) {
       return { kind: 'Latency', message: `p${percentile} was ${value.toFixed(2)} ms, the limit is ${max} ms` };
     }
   }
   return undefined;
+}
+
+/** The limit that the part of a window that was measured breaks most clearly. */
+function brokenLimit(measured: WindowMeasurement, limits: LoadRules['latency']): LoadRules['latency'][number] {
+  const excess = (limit: LoadRules['latency'][number]): number =>
+    measured.response.percentile(limit.percentile) / limit.max;
+  return limits.reduce((worst, limit) => (excess(limit) > excess(worst) ? limit : worst));
 }
 
 /** Counted seconds of a window at a rate: long enough in time and in requests. */
