@@ -3,10 +3,11 @@ import type {
   LoadRules,
   MeasureJob,
   Message,
+  ProgressMessage,
   SearchMessage,
   SeriesMessage,
 } from '../../loadgen/protocol.ts';
-import { collectionBody, searchParams } from '../judge/bodies.ts';
+import { collectionBody, searchParams, summary } from '../judge/bodies.ts';
 import { withCosts } from '../judge/costs.ts';
 import type { SearchRecord } from '../judge/history.ts';
 import { judgeRun, judgeSearch } from '../judge/judge-search.ts';
@@ -281,11 +282,13 @@ function recorder(
   observed: Observed,
   context: SweepContext,
   { store, now, log, onEvent }: SweepPorts,
-  identify: (message: SearchMessage) => Pick<SearchRecord, 'run' | 'attempt' | 'build' | 'search'> | undefined,
+  identify: (
+    message: Pick<SearchMessage, 'id'>,
+  ) => Pick<SearchRecord, 'run' | 'attempt' | 'build' | 'search'> | undefined,
 ): (message: Message) => Promise<void> {
   const { constraints, pricePerHour } = observed.study;
   return async (message) => {
-    if (message.type === 'progress') onEvent({ type: 'progress', progress: message });
+    if (message.type === 'progress') onEvent({ type: 'progress', progress: readable(message, identify) });
     if (message.type === 'series') {
       // Charts may miss a second; a search must not be lost for it.
       await store
@@ -319,6 +322,17 @@ function recorder(
     await store.commitSearch(context.experiment, record);
     onEvent({ type: 'search', search: record });
   };
+}
+
+/** The load generator knows searches by their ids; a person by what they ask for. */
+function readable(
+  progress: ProgressMessage,
+  identify: (message: Pick<SearchMessage, 'id'>) => Pick<SearchRecord, 'search'> | undefined,
+): ProgressMessage {
+  const [id = '', ...rest] = progress.detail?.split(': ') ?? [];
+  const what = identify({ id });
+  if (!what) return progress;
+  return { ...progress, detail: [summary({ build: {}, search: what.search }), ...rest].join(': ') };
 }
 
 function seriesPoint({ search, repeat, second, ...rest }: SeriesMessage): {

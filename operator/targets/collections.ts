@@ -13,7 +13,8 @@ export class Collections {
       url,
       // The client would take 6333 where a URL means its scheme's own port.
       port: port ? Number(port) : protocol === 'https:' ? 443 : 80,
-      ...(apiKey ? { apiKey } : {}),
+      // As a header: given as apiKey the client would write a warning to the console for every http URL.
+      ...(apiKey ? { headers: { 'api-key': apiKey } } : {}),
       checkCompatibility: false,
       timeout: timeoutMs,
     });
