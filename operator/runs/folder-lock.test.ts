@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { heldMessage, isLock, LOCK_FOLDER, tryLock, type FolderLock, type Held } from './folder-lock.ts';
-import type { ProcessIdentity } from './process-identity.ts';
+import { see, thisProcess, type ProcessIdentity } from './process-identity.ts';
 import { startChild } from './testing/child.ts';
 import { NOW } from './testing/records.ts';
 
@@ -96,6 +96,52 @@ describe('a folder lock', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  describe('between looking at the owner and succeeding it', () => {
+    /** A dead owner; whoever looks at it is overtaken by what happens meanwhile. */
+    function overtaken(meanwhile: () => void): FolderLock | Held {
+      mkdirSync(join(folder, LOCK_FOLDER));
+      const dead = { ...thisProcess(), pid: 1, since: NOW };
+      writeFileSync(join(folder, LOCK_FOLDER, '1'), JSON.stringify(dead));
+      let looks = 0;
+      return tryLock(folder, NOW, thisProcess(), (pid) => {
+        looks += 1;
+        if (looks === 1) meanwhile();
+        return pid === 1 ? undefined : see(pid);
+      });
+    }
+    const succeed = (): FolderLock => {
+      const result = tryLock(folder, NOW, thisProcess(), (pid) => (pid === 1 ? undefined : see(pid)));
+      if (!isLock(result)) throw new Error('the folder is held');
+      return result;
+    };
+
+    it('another succeeds it', () => {
+      expect(isLock(overtaken(() => succeed()))).toBe(false);
+    });
+
+    it('another succeeds it and gives up', () => {
+      expect(isLock(overtaken(() => succeed().release()))).toBe(true);
+    });
+
+    it('so many do that the number is free again', () => {
+      const many = () => {
+        for (let time = 0; time < 12; time += 1) succeed().release();
+        succeed();
+      };
+      expect(isLock(overtaken(many))).toBe(false);
+      expect(readdirSync(join(folder, LOCK_FOLDER))).not.toContain('2');
+    });
+
+    it('somebody tidies up', () => {
+      const tidy = () => {
+        rmSync(join(folder, LOCK_FOLDER, '1'));
+        writeFileSync(join(folder, LOCK_FOLDER, '20'), '');
+      };
+      expect(isLock(overtaken(tidy))).toBe(true);
+      expect(readdirSync(join(folder, LOCK_FOLDER))).toContain('21');
+    });
   });
 
   it('goes to exactly one of several processes, each time its owner is killed', async () => {
