@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beamOf, canonical, canonicalBuild, canonicalSearch, configurationKey } from './canonical.ts';
 import type { Parameters } from './configuration.ts';

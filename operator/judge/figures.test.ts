@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withCosts } from './costs.ts';
 import { metricLabel, metricUnit, showBeside, showNumber } from './format.ts';

@@ -26,10 +26,10 @@ const PRIOR = {
 /** Spread of targets (log-ratios, log-odds) before anything is known. */
 const PRIOR_SPREAD = 0.3;
 
-const SEARCH_STEPS = 120;
+const SEARCH_STEPS = 80;
 
 /** Hyperparameters are sought on at most this many observations: they need fewer than the prediction does. */
-const MAX_FITTED = 48;
+const MAX_FITTED = 40;
 
 /**
  * Gaussian-process regression (Rasmussen and Williams 2006, algorithm 2.1) for a few dozen observations. The kernel is the
@@ -77,13 +77,15 @@ export function fitGaussianProcess(
     if (score > bestScore) [best, bestScore] = [proposed, score];
   }
 
-  const factor = cholesky(gram(xs, best));
+  const similarity = kernel(xs, best);
+  const factor = cholesky(gram(xs, similarity, best));
   const alpha = factor ? backward(factor, forward(factor, ys)) : ys.map(() => 0);
+  const prior = Math.exp(best.additive) + Math.exp(best.joint);
   return (point) => {
-    const cross = xs.map((x) => kernel(x, point, best));
+    const cross = similarity(point, n);
     const mean = cross.reduce((sum, value, i) => sum + value * (alpha[i] as number), 0);
     const reduced = factor ? forward(factor, cross) : [];
-    const variance = kernel(point, point, best) - reduced.reduce((sum, value) => sum + value * value, 0);
+    const variance = prior - reduced.reduce((sum, value) => sum + value * value, 0);
     return { mean: center + scale * mean, sd: scale * Math.sqrt(Math.max(variance, 1e-9)) };
   };
 }
@@ -97,16 +99,42 @@ function start(size: number): Hyperparameters {
   };
 }
 
-function kernel(a: Point, b: Point, { lengths, additive, joint }: Hyperparameters): number {
-  if (lengths.length === 0) return Math.exp(additive) + Math.exp(joint);
-  let mainEffects = 0;
-  let squared = 0;
-  for (let i = 0; i < lengths.length; i += 1) {
-    const r = difference(a[i], b[i]) / Math.exp(lengths[i] as number);
-    mainEffects += matern52(r);
-    squared += r * r;
-  }
-  return (Math.exp(additive) * mainEffects) / lengths.length + Math.exp(joint) * matern52(Math.sqrt(squared));
+/**
+ * The kernel between any point and the first `count` of the given ones. Coordinates take few different values, so their
+ * main effects and squared distances are looked up, by the value asked for, among the values there are.
+ */
+function kernel(xs: readonly Point[], { lengths, additive, joint }: Hyperparameters) {
+  const columns = lengths.map((length, d) => {
+    const values = [...new Set(xs.map((x) => x[d]))];
+    const index = xs.map((x) => values.indexOf(x[d]));
+    const rows = new Map<number | string | undefined, { effect: number[]; squared: number[] }>();
+    const row = (asked: number | string | undefined) => {
+      const known = rows.get(asked);
+      if (known) return known;
+      const scaled = values.map((value) => difference(asked, value) / Math.exp(length));
+      const made = { effect: scaled.map(matern52), squared: scaled.map((r) => r * r) };
+      rows.set(asked, made);
+      return made;
+    };
+    return { index, row };
+  });
+  const [additiveVariance, jointVariance] = [Math.exp(additive), Math.exp(joint)];
+  return (point: Point, count: number): number[] => {
+    const rows = columns.map(({ row }, d) => row(point[d]));
+    const result: number[] = [];
+    for (let i = 0; i < count; i += 1) {
+      let effects = 0;
+      let squared = 0;
+      for (let d = 0; d < columns.length; d += 1) {
+        const at = columns[d]?.index[i] as number;
+        effects += rows[d]?.effect[at] as number;
+        squared += rows[d]?.squared[at] as number;
+      }
+      const main = columns.length === 0 ? 1 : effects / columns.length;
+      result.push(additiveVariance * main + jointVariance * matern52(Math.sqrt(squared)));
+    }
+    return result;
+  };
 }
 
 /** Matérn covariance with ν = 5/2: (1 + √5 r + 5r²/3) exp(−√5 r). */
@@ -115,13 +143,17 @@ function matern52(r: number): number {
   return (1 + s + (s * s) / 3) * Math.exp(-s);
 }
 
-function gram(xs: readonly Point[], parameters: Hyperparameters): number[][] {
-  const noise = Math.exp(parameters.noise) + 1e-6;
-  return xs.map((x, i) => xs.slice(0, i + 1).map((other, j) => kernel(x, other, parameters) + (i === j ? noise : 0)));
+/** Lower triangle of the covariance of the observations, noise on its diagonal. */
+function gram(xs: readonly Point[], similarity: ReturnType<typeof kernel>, { noise }: Hyperparameters): number[][] {
+  return xs.map((x, i) => {
+    const row = similarity(x, i + 1);
+    row[i] = (row[i] as number) + Math.exp(noise) + 1e-6;
+    return row;
+  });
 }
 
 function logPosterior(xs: readonly Point[], ys: readonly number[], parameters: Hyperparameters): number {
-  const factor = cholesky(gram(xs, parameters));
+  const factor = cholesky(gram(xs, kernel(xs, parameters), parameters));
   if (!factor) return -Infinity;
   const whitened = forward(factor, ys);
   let score = 0;

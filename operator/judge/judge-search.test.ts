@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeRun, judgeSearch, type Measured } from './judge-search.ts';
 import type { Metric, MetricName } from './metrics.ts';

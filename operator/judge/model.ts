@@ -14,13 +14,15 @@ import type { Constraints, Objective, Study } from './study.ts';
 /** What the model thinks of a build that was not run. */
 export interface BuildForecast {
   build: Parameters;
-  /** The search it promises most with. */
+  /** Of the searches likely to keep the constraints the one it promises most with. */
   search: Parameters;
   expected: { name: MetricName; value: number }[];
   /** The chance that this build and search keep the constraints. */
   probabilityFeasible: number;
-  /** Expected gain over the best so far, as a log-ratio, times that chance; the chance alone while nothing has passed. */
+  /** The most that any of its searches promises: expected gain over the best so far, as a log-ratio, times the chance to keep the constraints; the chance alone while nothing has passed. */
   acquisition: number;
+  /** Whether anything measured keeps the constraints; until then the search is for what does. */
+  somethingPassed: boolean;
   /** The measured build most like it. */
   nearest: Outcome;
 }
@@ -28,6 +30,19 @@ export interface BuildForecast {
 /** A Gaussian process costs the cube of its observations: of more than this, those are kept that tell most. */
 const MAX_RECALLS = 120;
 const MAX_WORTHS = 100;
+
+/** Where nothing better is known, a search's rate falls with this power of its beam: slower than linearly, as part of the work is fixed. */
+export const RATE_EXPONENT = -0.5;
+
+/** Objectives whose worth falls as a query takes more work. */
+const FOLLOWS_WORK: readonly MetricName[] = [
+  'throughput',
+  'serverCpuPerQuery',
+  'costPerMillionQueries',
+  'latencyP50',
+  'latencyP95',
+  'latencyP99',
+];
 
 /** Searches looked at on each build; of more, every second, third, … is. */
 const MAX_CELLS = 48;
@@ -67,11 +82,18 @@ export function fitModel(
   );
   const worths = worthObservations(measured, objective, seed);
   const points = worths.map(({ of }) => at(of));
-  const gain = fitGaussianProcess(
+  // What is learnt is how worths differ from the usual decline with the beam, so that other beams are not thought alike.
+  const usual = (of: Configuration) =>
+    FOLLOWS_WORK.includes(objective.metric) ? RATE_EXPONENT * Math.log(beamOf(of.search)) : 0;
+  const residual = fitGaussianProcess(
     points,
-    worths.map((observation) => observation.worth),
+    worths.map((observation) => observation.worth - usual(observation.of)),
     seed,
   );
+  const gain = (of: Configuration): Prediction => {
+    const { mean, sd } = residual(at(of));
+    return { mean: mean + usual(of), sd };
+  };
   const margins = marginObservations(measured, constraints);
   const margin = fitGaussianProcess(
     margins.map(({ of }) => at(of)),
@@ -80,34 +102,43 @@ export function fitModel(
   );
 
   // The posterior mean, not the measurement: the highest of many measurements is high by luck as well.
-  const passed = worths.flatMap((observation, i) => (observation.passed ? [gain(points[i] as Point).mean] : []));
+  const passed = worths.flatMap((observation) => (observation.passed ? [gain(observation.of).mean] : []));
   const incumbent = Math.max(...passed);
   const oddsNeeded = constraints.recall ? logit(constraints.recall.min) : -Infinity;
   const buildPoint = encoderOf(builds).encode;
 
+  const opinion = (build: Parameters, search: Parameters) => {
+    const odds = recall(at({ build, search }));
+    const kept = margins.length > 0 ? margin(at({ build, search })) : undefined;
+    const probability = normalCdf((odds.mean - oddsNeeded) / odds.sd) * (kept ? normalCdf(kept.mean / kept.sd) : 1);
+    const prediction = gain({ build, search });
+    const promise =
+      passed.length > 0 ? expectedImprovement(prediction.mean, prediction.sd, incumbent) * probability : probability;
+    return { search, odds, prediction, probability, promise };
+  };
   return (build) => {
-    let best:
-      { search: Parameters; odds: Prediction; worth: Prediction; probability: number; acquisition: number } | undefined;
-    for (const search of searchesOf(build)) {
-      const point = at({ build, search });
-      const odds = recall(point);
-      const kept = margins.length > 0 ? margin(point) : undefined;
-      const probability = normalCdf((odds.mean - oddsNeeded) / odds.sd) * (kept ? normalCdf(kept.mean / kept.sd) : 1);
-      const prediction = gain(point);
-      const acquisition =
-        passed.length > 0 ? expectedImprovement(prediction.mean, prediction.sd, incumbent) * probability : probability;
-      if (!best || acquisition > best.acquisition) best = { search, odds, worth: prediction, probability, acquisition };
-    }
-    const { search, odds, worth: prediction, probability, acquisition } = best as NonNullable<typeof best>;
+    const ranked = searchesOf(build)
+      .map((search) => opinion(build, search))
+      .toSorted((a, b) => b.promise - a.promise);
+    const acquisition = ranked[0]?.promise ?? 0;
+    // A build may be worth trying for a search that is not likely to do; what is announced is one that is.
+    const shown = (ranked.find(({ probability }) => probability >= 0.5) ?? ranked[0]) as ReturnType<typeof opinion>;
     const expected: BuildForecast['expected'] = [];
     if (worths.length > 0) {
-      expected.push({ name: objective.metric, value: rounded(valueOfWorth(prediction.mean, objective)) });
+      expected.push({ name: objective.metric, value: rounded(valueOfWorth(shown.prediction.mean, objective)) });
     }
     if (recalls.length > 0 && objective.metric !== 'recall') {
-      expected.push({ name: 'recall', value: Number(fromLogit(odds.mean).toFixed(3)) });
+      expected.push({ name: 'recall', value: Number(fromLogit(shown.odds.mean).toFixed(3)) });
     }
-    const nearest = nearestOutcome(measured, build, buildPoint);
-    return { build, search, expected, probabilityFeasible: Number(probability.toFixed(2)), acquisition, nearest };
+    return {
+      build,
+      search: shown.search,
+      expected,
+      probabilityFeasible: Number(shown.probability.toFixed(2)),
+      acquisition,
+      somethingPassed: passed.length > 0,
+      nearest: nearestOutcome(measured, build, buildPoint),
+    };
   };
 }
 

@@ -18,10 +18,10 @@ export const MAX_PROPOSALS = 8;
 const MAX_SEARCH_PROPOSALS = 3;
 
 /** A sweep stops when no build promises more than this gain, as a log-ratio, … */
-export const STOP_GAIN = 0.02;
+export const STOP_GAIN = 0.01;
 
 /** … once this many builds were measured, and the one before the last did not change it. */
-export const STOP_BUILDS = 6;
+export const STOP_BUILDS = 8;
 
 /**
  * What to try next, best first: whole configurations, none of them run before. First the builds every sweep starts with,
@@ -174,12 +174,13 @@ function modelProposal(opinion: BuildForecast, study: Study): Proposal {
  * What the most similar measured build came to, what differs, and what that is expected to do. Figures are printed as
  * measured or as set; Qdrant's defaults go by that name, since a default is nowhere in the history.
  */
-function comparedWith({ build, expected, nearest }: BuildForecast, study: Study): string {
+function comparedWith({ build, expected, nearest, somethingPassed }: BuildForecast, study: Study): string {
   const objective = study.objectives[0]?.metric ?? 'throughput';
   const forecast = expected.find(({ name }) => name === objective);
-  const promise = forecast
-    ? `the model expects ${metricLabel(objective)} ${showNumber(forecast.value)}${metricUnit(objective)}`
-    : 'nothing has kept the constraints yet, and this is likeliest to';
+  const promise =
+    forecast && somethingPassed
+      ? `the model expects ${metricLabel(objective)} ${showNumber(forecast.value)}${metricUnit(objective)}`
+      : 'nothing has kept the constraints yet, and this is likeliest to';
   const like = summary({ build: nearest.build, search: {} });
   return `like ${like}, ${result(nearest, objective)}, but with ${changes(nearest.build, build)}: ${promise}`;
 }

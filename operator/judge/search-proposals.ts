@@ -5,7 +5,7 @@ import { showNumber } from './format.ts';
 import type { SearchRecord } from './history.ts';
 import { metricValue, type Metric } from './metrics.ts';
 import { fromLogit, logit, worth } from './objective.ts';
-import { rounded } from './model.ts';
+import { RATE_EXPONENT, rounded } from './model.ts';
 import type { Outcome } from './outcomes.ts';
 import { expectedImprovement } from './statistics.ts';
 import type { Proposal, Study } from './study.ts';
@@ -15,9 +15,6 @@ export interface RankedProposal {
   proposal: Proposal;
   acquisition: number;
 }
-
-/** Where nothing better is known, a search's rate falls with this power of its beam: slower than linearly, as part of the work is fixed. */
-const RATE_EXPONENT = -0.5;
 
 /** Standard deviation of such a forecast, as a log-ratio. */
 const FORECAST_SD = 0.05;

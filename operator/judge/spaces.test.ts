@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mayUseGraph } from './collection-size.ts';
 import { defaultSpace, ladder, spaceOf } from './spaces.ts';
