@@ -13,7 +13,7 @@ import { adoptGroundTruth, computeGroundTruth, type GroundTruth } from './ground
 import { SyntheticGenerator, syntheticParameters } from './synthetic.ts';
 
 export interface PrepareHooks {
-  progress(phase: 'Fetching' | 'Generating' | 'GroundTruth', done: number, total: number, detail?: string): void;
+  progress: (phase: 'Fetching' | 'Generating' | 'GroundTruth', done: number, total: number, detail?: string) => void;
   signal?: AbortSignal;
 }
 
@@ -116,7 +116,7 @@ async function validMeta(dir: string): Promise<DatasetMeta | undefined> {
 
 interface Plan {
   key: string;
-  write(dir: string): Promise<DatasetMeta>;
+  write: (dir: string) => Promise<DatasetMeta>;
 }
 
 function keyOf(parts: unknown): string {

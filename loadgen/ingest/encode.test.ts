@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_FLOAT_BYTES, upsertBody, upsertBytes, writeFloat, writeVector, vectorBytes } from './encode.ts';
 

@@ -57,13 +57,14 @@ async function build(
     },
     onProgress: (rows) => progress.say('Uploading', rows, points),
   });
-  progress.say('Indexing', 0, points);
+  progress.say('Indexing', 0, points, undefined, false);
   const ready = await waitUntilReady(rest, {
     collection,
     points,
     timeoutSeconds: job.readyTimeoutSeconds,
     signal,
-    onProgress: (info, why) => progress.say('Indexing', Math.min(points, info.indexed_vectors_count ?? 0), points, why),
+    onProgress: (info, why) =>
+      progress.say('Indexing', Math.min(points, info.indexed_vectors_count ?? 0), points, why, false),
   });
   const seconds = (name: 'uploadSeconds' | 'indexedSeconds' | 'stableSeconds', value: number): Metric => ({
     name,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { search, type Model } from '../testing/modelled-server.ts';
 import { nextStep, startSaturation, type Outcome, type SaturationState, type WindowResult } from './saturation.ts';

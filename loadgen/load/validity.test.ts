@@ -26,6 +26,7 @@ describe('clientLimit', () => {
       "lateness of the clock's grain against a strict limit",
       { latency: [{ percentile: 95, max: 2 }], ownLateness: () => 0.9 },
     ],
+    ['some waiting for a shared core', { waitedShare: 0.3, idleShare: 0.5 }],
     ['no account of waiting', { waitedShare: undefined }],
   ])('does not blame the load generator for %s', (_, facts) => {
     expect(clientLimit({ ...slowServer, ...facts })).toBeUndefined();
@@ -34,8 +35,8 @@ describe('clientLimit', () => {
   it.each<[string, Partial<ClientFacts>, RegExp]>([
     ['a busy thread', { idleShare: 0.1 }, /busy or without a CPU for 90 %/],
     ['an exhausted thread, even when the window was met', { breached: false, idleShare: 0.05 }, /95 %/],
-    ['starvation', { waitedShare: 0.2 }, /had no CPU for 20 %/],
-    ['much starvation, even when the window was met', { breached: false, waitedShare: 0.4 }, /40 %/],
+    ['starvation', { waitedShare: 0.4 }, /had no CPU for 40 %/],
+    ['much starvation, even when the window was met', { breached: false, waitedShare: 0.6 }, /60 %/],
     [
       'own lateness against a limit',
       { breached: false, latency: [{ percentile: 95, max: 20 }], ownLateness: () => 3 },
