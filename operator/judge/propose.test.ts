@@ -48,6 +48,22 @@ describe('propose', () => {
     expect(inverted.history.runs.map((run) => run.build)).toEqual(expected);
   });
 
+  it('has the model choose as soon as as many builds were run, whichever, but never without the baseline', () => {
+    const grid = sweep(emptyStudy({ strategy: 'Grid' }), 4, surface());
+    expect(propose({ ...grid, strategy: 'Adaptive' })[0]).toMatchObject({ source: 'Model' });
+    const withoutBaseline = withHistory(grid, {
+      runs: grid.history.runs.filter(({ role }) => role !== 'Baseline'),
+      searches: grid.history.searches.filter((row) => parametersKey(row.build) !== '[]'),
+    });
+    const more = afterRun(withoutBaseline, { 'hnsw_config.m': 48 }, surface());
+    expect(
+      propose({ ...more, strategy: 'Adaptive' })
+        .map(({ source }) => source)
+        .slice(0, 2),
+    ).toEqual(['Start', 'Model']);
+    expect(nextBuild({ ...more, strategy: 'Adaptive' })?.build).toEqual({});
+  });
+
   it('expects nothing before anything was measured, and something as soon as it was', () => {
     const first = propose(emptyStudy());
     expect(first).toHaveLength(MAX_PROPOSALS);

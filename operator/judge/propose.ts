@@ -8,7 +8,7 @@ import { fitModel, type BuildForecast } from './model.ts';
 import { outcomes, type Outcome } from './outcomes.ts';
 import { seededRandom, shuffled } from './prng.ts';
 import { searchProposals, type RankedProposal } from './search-proposals.ts';
-import { startBuilds } from './start-builds.ts';
+import { START_BUILDS, startBuilds, type StartBuild } from './start-builds.ts';
 import type { Proposal, Study } from './study.ts';
 
 /** Most proposals given at once. */
@@ -41,9 +41,7 @@ function ranked(study: Study): RankedProposal[] {
   const measured = outcomes(study);
   if (study.strategy !== 'Adaptive') return atOnce(listed(study, done));
 
-  const start = startBuilds(study.space, study.dataset, study.seed).filter(
-    ({ build }) => !done.has(parametersKey(build)),
-  );
+  const start = pendingStart(study, done);
   const around = measured.toSorted((a, b) => (b.worth ?? -1e9) - (a.worth ?? -1e9)).slice(0, 3);
   const considered = buildsToConsider(
     study.space,
@@ -76,6 +74,13 @@ function ranked(study: Study): RankedProposal[] {
   const incumbent = Math.max(...measured.map(({ worth }) => worth ?? -Infinity));
   const between = searchProposals(study, measured, incumbent).toSorted(byRank).slice(0, MAX_SEARCH_PROPOSALS);
   return [...atOnce(first), ...[...modelled, ...between].toSorted(byRank)];
+}
+
+/** The start's builds still to be run: the baseline in any case, the others while fewer than START_BUILDS builds were run. */
+function pendingStart({ space, dataset, seed }: Study, done: ReadonlySet<string>): StartBuild[] {
+  const left = startBuilds(space, dataset, seed).filter(({ build }) => !done.has(parametersKey(build)));
+  const baseline = left.filter(({ build }) => parametersKey(build) === parametersKey({}));
+  return left.slice(0, Math.max(baseline.length, START_BUILDS - done.size));
 }
 
 function atOnce(proposals: readonly Proposal[]): RankedProposal[] {
