@@ -1,5 +1,6 @@
 import { BENCH_VERSION } from '../operator/version.ts';
 import { StoreError } from '../operator/runs/run-store.ts';
+import { RecordError } from '../operator/runs/storable.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { createLogger } from './compose.ts';
 import { EXIT } from './exit-codes.ts';
@@ -31,7 +32,8 @@ export async function cli(argv: readonly string[], io: Omit<Io, 'log'>): Promise
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     io.progress.write(`qdrant-bench: ${message}\n`);
-    if (error instanceof UsageError || error instanceof InvalidInput) return EXIT.invalidInput;
+    if (error instanceof UsageError || error instanceof InvalidInput || error instanceof RecordError)
+      return EXIT.invalidInput;
     if (error instanceof StoreError) {
       if (error.reason === 'StoreUnreachable') return EXIT.unreachable;
       return error.reason === 'StoreFull' || error.reason === 'StoreLocked' ? EXIT.resumable : EXIT.ourFault;

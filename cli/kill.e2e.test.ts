@@ -30,7 +30,7 @@ const own = ({ searches }: Printed): string[] => searches.filter(({ repeat }) =>
 
 it(
   `killed by SIGKILL at ${KILLS} moments, a sweep ends with the table of an undisturbed one, each id once`,
-  { timeout: 900_000 },
+  { timeout: 120_000 + KILLS * 20_000 },
   async () => {
     const spec = { ...SMALL_SPEC, dataset: { synthetic: { ...SMALL_SPEC.dataset.synthetic, points: 8000 } } };
     const file = join(folder, 'kill.yaml');
