@@ -145,7 +145,12 @@ describe('a sweep on an existing Qdrant', () => {
         [
           'run',
           write('taken', { ...SMALL_SPEC, budget: { builds: 1 }, retention: { onFinish } }),
-          ...['--qdrant', engine.url, '--output', 'json', '--store', join(folder, store)],
+          '--qdrant',
+          engine.url,
+          '--output',
+          'json',
+          '--store',
+          join(folder, store),
         ],
         env,
       );

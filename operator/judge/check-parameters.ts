@@ -1,5 +1,5 @@
 import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep-spec.ts';
-import { nearestName } from './edit-distance.ts';
+import { nearestName } from './nearest-name.ts';
 import { knownParameter, PARAMETERS, type KnownParameter } from './parameters.ts';
 import { QUANTIZATION_KINDS, QUANTIZATION_PRESETS, quantizationNames } from './quantizations.ts';
 

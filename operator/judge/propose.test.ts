@@ -5,7 +5,7 @@ import type { Parameters } from './configuration.ts';
 import { showNumber } from './format.ts';
 import type { RunRecord } from './history.ts';
 import { seededRandom, shuffled } from './prng.ts';
-import { MAX_PROPOSALS, nextBuild, nextStep, propose, STOP_BUILDS } from './propose.ts';
+import { MAX_PROPOSALS, nextStep, propose, STOP_BUILDS } from './propose.ts';
 import { startBuilds } from './start-builds.ts';
 import type { Proposal, Study } from './study.ts';
 import { afterRun, emptyStudy, record, reordered, surface, withHistory, type Surface } from './testing/measured.ts';
@@ -39,6 +39,12 @@ function noisy(answer: Surface, seed: number): Surface {
 
 const build = ({ configuration }: Proposal) => configuration.build;
 const four = sweep(emptyStudy(), 4, surface());
+
+/** The build to run next; undefined when the sweep should end. */
+const nextBuild = (study: Study) => {
+  const step = nextStep(study);
+  return 'stop' in step ? undefined : step;
+};
 
 describe('propose', () => {
   it('starts with the same builds whatever is measured', () => {

@@ -108,12 +108,6 @@ export function nextStep(study: Study): NextStep {
   return { build: next.proposal.configuration.build, proposal: next.proposal };
 }
 
-/** The build to run next with the proposal it comes from; undefined when the sweep should end (`nextStep` says why). */
-export function nextBuild(study: Study): { build: Parameters; proposal: Proposal } | undefined {
-  const step = nextStep(study);
-  return 'stop' in step ? undefined : step;
-}
-
 /** Keys of the builds that were run or are under way. */
 function buildsRun({ history }: Study): Set<string> {
   return new Set([...history.runs, ...history.searches].map(({ build }) => parametersKey(build)));

@@ -1,7 +1,7 @@
 import { canonicalBuild } from '../judge/canonical.ts';
 import type { RunRecord } from '../judge/history.ts';
 import { metricValue } from '../judge/metrics.ts';
-import { nextBuild } from '../judge/propose.ts';
+import { nextStep } from '../judge/propose.ts';
 import { best, finalists } from '../judge/recommend.ts';
 import { runId, searchId } from './identity.ts';
 import type { Decision, FinalArm, KnownCollection, Observed } from './state.ts';
@@ -39,21 +39,16 @@ export function decide(observed: Observed): Decision {
 
   const outOfTime = settings.maxSeconds !== undefined && observed.elapsedSeconds >= settings.maxSeconds;
   const buildsLeft = settings.maxBuilds - runs.length;
-  if (buildsLeft > 0 && !outOfTime) {
-    const next = nextBuild(study);
-    if (next) {
-      const run = runId(observed.key, next.build);
-      return { action: 'Build', role: 'Trial', run, build: next.build, purpose: 'Measure', proposal: next.proposal };
-    }
+  const next = buildsLeft > 0 && !outOfTime ? nextStep(study) : undefined;
+  if (next && 'build' in next) {
+    const run = runId(observed.key, next.build);
+    return { action: 'Build', role: 'Trial', run, build: next.build, purpose: 'Measure', proposal: next.proposal };
   }
-  if (!outOfTime) {
-    const finals = planFinals(observed, known);
-    if (finals) return finals;
-  }
+  const finals = outOfTime ? undefined : planFinals(observed, known);
+  if (finals) return finals;
   if (outOfTime) return finish(observed, 'Completed', 'BudgetSpent', 'budget.duration is spent');
-  if (buildsLeft <= 0)
-    return finish(observed, 'Completed', 'BudgetSpent', `all ${settings.maxBuilds} builds of the budget are made`);
-  return finish(observed, 'Completed', 'NothingBetterLikely', 'nothing left in the space is likely to be better');
+  if (next) return finish(observed, 'Completed', next.stop, next.message);
+  return finish(observed, 'Completed', 'BudgetSpent', `all ${settings.maxBuilds} builds of the budget are made`);
 }
 
 function finish(observed: Observed, phase: 'Completed' | 'Suspended', reason: string, message: string): Decision {

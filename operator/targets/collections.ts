@@ -23,7 +23,7 @@ export class Collections {
   /** The server's version, such as `1.19.0`. */
   async version(): Promise<string> {
     const { version } = await this.#ask('the version', () => this.#client.versionInfo());
-    return String(version).slice(0, 64);
+    return version.slice(0, 64);
   }
 
   /** @throws {TargetError} `NameTaken` when it exists already: then it is not the one we were about to make. */

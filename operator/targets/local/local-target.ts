@@ -73,7 +73,7 @@ export class LocalTarget implements Target {
   }
 
   async dispose({ deleteData }: { deleteData: boolean }): Promise<void> {
-    for (const collection of [...this.#engines.keys()]) await this.rest(collection);
+    await Promise.all(Array.from(this.#engines.keys(), (collection) => this.rest(collection)));
     if (!deleteData || !existsSync(this.#options.workDir)) return;
     for (const entry of await readdir(this.#options.workDir)) {
       await rm(join(this.#options.workDir, entry), { recursive: true, force: true });
