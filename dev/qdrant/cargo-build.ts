@@ -94,6 +94,8 @@ export async function cargoBuild(
     env: {
       ...env,
       CARGO_TARGET_DIR: targetDir,
+      // The user's own wrapper (sccache, say) would take the place of the one the crate needs.
+      RUSTC_WRAPPER: join(dir, 'rustc-wrapper.sh'),
       CARGO_TERM_PROGRESS_WHEN: 'always',
       CARGO_TERM_PROGRESS_WIDTH: '100',
       QDRANT_DEV_BUILD_KEY: key,

@@ -13,7 +13,7 @@ use crate::observe;
 use crate::points;
 use crate::query;
 use crate::reply::{Answer, ApiError, HttpResponse, failure, json as json_response, ok, text};
-use crate::route::Route;
+use crate::route::{Route, check_new_name};
 use crate::schema::collection::CreateCollection;
 use crate::schema::points::{CountPoints, Query, UpsertPoints};
 use crate::server::Server;
@@ -48,15 +48,31 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
 
 /// Qdrant reads these bodies through a generic value first, so its message has no position.
 fn parse_placeless<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
-    serde_json::from_slice(body).map_err(|error| {
-        let message = error.to_string();
-        let place = message.rfind(" at line ").filter(|_| error.is_data());
-        ApiError::format(&message[..place.unwrap_or(message.len())])
+    serde_json::from_slice(body).map_err(|error| match error.is_data() {
+        true => ApiError::format(placeless(&error)),
+        false => ApiError::format(error),
     })
 }
 
+fn placeless(error: &serde_json::Error) -> String {
+    let mut message = error.to_string();
+    message.truncate(message.rfind(" at line ").unwrap_or(message.len()));
+    message
+}
+
+fn end_of(body: &[u8]) -> String {
+    let body = body.trim_ascii_end();
+    let line = body.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = body.iter().rev().take_while(|byte| **byte != b'\n').count();
+    format!("line {line} column {column}")
+}
+
 pub fn parse_query(server: &Server, name: &str, body: &[u8]) -> Answer<(Arc<Collection>, Query)> {
-    let query = parse(body)?;
+    // Qdrant reads a query through a flattened struct, which puts every problem at the body's end.
+    let query = serde_json::from_slice(body).map_err(|error| match error.is_data() {
+        true => ApiError::format(format!("{} at {}", placeless(&error), end_of(body))),
+        false => ApiError::format(error),
+    })?;
     Ok((server.store.get(name)?, query))
 }
 
@@ -94,6 +110,7 @@ fn answer(server: &Server, call: Call) -> Answer<HttpResponse> {
             ok(&json!({"collections": collections}), start)
         }
         Route::CreateCollection(name) => {
+            check_new_name(name)?;
             let body: CreateCollection = call.parse()?;
             store.create(name, || Settings::create(body))?;
             ok(&true, start)

@@ -251,11 +251,12 @@ impl Collection {
     /// Deletes the collection's files after its running optimization has ended: the engine cannot
     /// cancel one, and left alone it would eat the next collection's CPU.
     pub fn delete(&self) -> Answer<()> {
-        std::fs::remove_file(self.dir.join(SETTINGS_FILE)).map_err(ApiError::internal)?;
         self.stop();
         let mut slot = self.shard.write().unwrap_or_else(PoisonError::into_inner);
         drop(slot.take());
         drop(slot);
+        // From here on it is gone, whenever the process dies.
+        std::fs::remove_file(self.dir.join(SETTINGS_FILE)).map_err(ApiError::internal)?;
         std::fs::remove_dir_all(&self.dir).map_err(ApiError::internal)
     }
 
@@ -279,7 +280,7 @@ impl Collection {
             let Some(shard) = self.shard_guard().clone() else {
                 return;
             };
-            let run = Run {
+            let mut run = Run {
                 id: uuid(),
                 started: Instant::now(),
                 started_at: SystemTime::now(),
@@ -287,6 +288,15 @@ impl Collection {
             };
             self.progress().running = Some(run.clone());
             let result = shard.optimize();
+            if !matches!(result, Ok(false)) {
+                // The engine deletes replaced segments only once their successors are on disk.
+                if let Err(error) = shard.flush() {
+                    eprintln!("flushing `{}` failed: {error}", self.name);
+                }
+                let left = self.segments();
+                let replaced = |segment: &Segment| left.iter().all(|other| other.id != segment.id);
+                run.segments.retain(replaced);
+            }
             drop(shard);
             drop(guard);
             let mut progress = self.progress();

@@ -113,6 +113,10 @@ pub fn telemetry(server: &Server, options: &HashMap<String, String>) -> Answer<V
             "rest": {"responses": responses(&server.stats.requests(), level)},
             "grpc": {"responses": {}},
         },
+        "quota": {
+            "config": {"enabled": false},
+            "exceeded": {"resident_memory": null, "disk_usage": null},
+        },
     });
     if level >= 1 {
         let resident = process_status("VmRSS:").map(|kib| kib * 1024);
@@ -177,13 +181,22 @@ fn describe(collection: &Collection, level: u8) -> Answer<Value> {
             local["segments"] = json!(segments);
         }
         described["shards"] = json!([{"id": 0, "key": null, "local": local, "remote": []}]);
+        described["transfers"] = json!([]);
+        described["resharding"] = json!([]);
     }
     Ok(described)
 }
 
 /// The engine does not tell a segment's counts, only what it was built with.
 fn segment(segment: &Segment) -> Value {
-    json!({"info": {"uuid": segment.id}, "config": segment.state.config})
+    let config = json!(segment.state.config);
+    let vectors = config["vector_data"].as_object();
+    let indexed = vectors
+        .into_iter()
+        .flatten()
+        .any(|(_, vector)| vector["index"]["type"] != "plain");
+    let segment_type = if indexed { "indexed" } else { "plain" };
+    json!({"info": {"uuid": segment.id, "segment_type": segment_type}, "config": config})
 }
 
 fn log_entry(done: &Done) -> Value {

@@ -83,7 +83,7 @@ pub struct VectorParams {
     pub memory: Option<Memory>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datatype: Option<Datatype>,
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Unsupported::always")]
     pub multivector_config: Unsupported,
 }
 

@@ -10,6 +10,19 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Unsupported(pub bool);
 
+impl Unsupported {
+    /// For `skip_serializing_if`: there is nothing to show.
+    pub fn always(&self) -> bool {
+        true
+    }
+}
+
+impl serde::Serialize for Unsupported {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_none()
+    }
+}
+
 impl<'de> Deserialize<'de> for Unsupported {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::<IgnoredAny>::deserialize(deserializer).map(|value| Self(value.is_some()))
