@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sweepStatusSchema } from '../crds/sweep-status.ts';
+import { startPostgres } from '../dev/postgres/server.ts';
 import { startEngine, type Engine } from '../dev/qdrant/engine.ts';
 import { inProcess, printed, SMALL_SPEC, sweepYaml, temporaryFolder, type Printed } from './cli.test-support.ts';
 
@@ -275,5 +276,28 @@ describe('the command line', () => {
       err: expect.stringContaining('unknown command') as string,
     });
     expect((await inProcess(['list', '--store', join(folder, 'empty')])).out).toContain('No sweeps here yet');
+  });
+});
+
+describe('a sweep whose record is a Postgres server', () => {
+  it('is measured, resumed, listed and shown as with a folder, and the password shows nowhere', async () => {
+    const server = await startPostgres();
+    try {
+      const env = { XDG_DATA_HOME: join(folder, 'xdg') };
+      const file = write('served', { ...SMALL_SPEC, budget: { builds: 1 } });
+      const said = await inProcess(['run', file, '--store', server.url, '-o', 'json', '--log-level', 'debug'], env);
+      expect(said.code, said.err).toBeLessThanOrEqual(1);
+      const again = await inProcess(['run', file, '--store', server.url, '-o', 'json'], env);
+      expect(printed(again).searches).toEqual(printed(said).searches);
+      const list = await inProcess(['list', '--store', server.url], env);
+      expect(list.out).toMatch(/default\s+served\s+Completed/);
+      const { password } = new URL(server.url);
+      expect(password.length).toBeGreaterThan(0);
+      expect(said.out + said.err + list.out + list.err).not.toContain(password);
+    } finally {
+      await server.stop();
+    }
+    const gone = await inProcess(['list', '--store', server.url]);
+    expect(gone.code, gone.err).toBe(3);
   });
 });

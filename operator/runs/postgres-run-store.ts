@@ -14,6 +14,7 @@ import type {
   ReadableRunStore,
   SeriesPoint,
 } from './run-store.ts';
+import { claimExperiment } from './claim.ts';
 import { SCHEMA, type ConnectionTable, type DatasetTable, type ExperimentTable } from './schema.ts';
 import type { RunTable, Tables } from './schema.ts';
 import { finiteMetrics, RecordError, storable, storableCount } from './storable.ts';
@@ -101,6 +102,15 @@ export class PostgresRunStore implements ReadableRunStore {
 
   findExperiments(namespace: string, name: string): Promise<Experiment[]> {
     return this.#experiments({ namespace, name });
+  }
+
+  async claim(experiment: string): Promise<() => Promise<void>> {
+    if (this.#place.kind === 'folder') return () => Promise.resolve();
+    try {
+      return await claimExperiment(this.#db, experiment, this.#place.name);
+    } catch (error) {
+      throw storeError(error, this.#place);
+    }
   }
 
   saveStatus(experiment: string, status: unknown, now: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startPostgres, type PostgresServer } from '../../dev/postgres/server.ts';
 import { openRunStore } from './open-store.ts';
 import { describesARunStore } from './run-store.contract.ts';
@@ -18,3 +18,21 @@ afterAll(async () => {
 });
 
 describesARunStore('a Postgres server', () => Promise.resolve(store));
+
+it('lets one process at a time conduct an experiment, and the next one when it is gone', async () => {
+  const rival = await openRunStore(server.url);
+  const release = await store.claim('an experiment');
+  await expect(rival.claim('an experiment')).rejects.toMatchObject({ reason: 'StoreLocked' });
+  const other = await rival.claim('another');
+  await other();
+  await release();
+  await release();
+  const again = await rival.claim('an experiment');
+  // Closing the store, or dying, lets go as well.
+  const waiting = store.claim('an experiment');
+  await again();
+  await (
+    await waiting
+  )();
+  await rival.close();
+});

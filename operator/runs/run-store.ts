@@ -67,6 +67,11 @@ export interface RunStore {
   listExperiments(namespace?: string): Promise<Experiment[]>;
   /** All history keys of a name, newest first. */
   findExperiments(namespace: string, name: string): Promise<Experiment[]>;
+  /**
+   * Makes this process the only one that conducts an experiment, until the returned function is called or the process
+   * dies. A folder's lock is claim enough. @throws StoreError `StoreLocked`
+   */
+  claim(experiment: string): Promise<() => Promise<void>>;
   saveStatus(experiment: string, status: unknown, now: string): Promise<void>;
 
   /** Records the intent and returns the attempt to use: one more than the latest of this run. */

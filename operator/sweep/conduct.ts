@@ -66,6 +66,7 @@ export async function conductSweep(
   let observed: Observed | undefined;
   let context: SweepContext | undefined;
   let previous: Condition[] = [];
+  let release: () => Promise<void> = () => Promise.resolve();
 
   const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
     situation = { ...situation, ...change, now: now().toISOString(), previous };
@@ -87,6 +88,7 @@ export async function conductSweep(
     ports.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
     const prepared = await prepare(options, settings, ports, signal);
     const fixed = await open(options, settings, target, prepared, ports);
+    release = await store.claim(fixed.context.experiment);
     context = fixed.context;
     const notes = [...settings.assumed, ...fixed.space.notes];
     situation = {
@@ -136,6 +138,8 @@ export async function conductSweep(
         ),
     );
     return { status, stopped: reason, message, history, ...(context ? { experiment: context.experiment } : {}) };
+  } finally {
+    await release();
   }
 }
 
