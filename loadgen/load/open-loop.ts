@@ -108,7 +108,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   let completed = 0;
   let errorCount = 0;
   let capped = 0;
-  let lastFreed = 0;
+  /** Until when all slots were taken, ms. */
+  let fullUntil = 0;
   let events = 0;
   let backlogStart: number | undefined;
   let backlogEnd: number | undefined;
@@ -121,8 +122,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     if (closed) return;
     const now = performance.now() - begin;
     events += 1;
+    if (sent - finished >= maxInFlight) fullUntil = now;
     finished += 1;
-    lastFreed = now;
     const scheduledAt = (arrivals[tag] as number) * 1000;
     const latency = now - scheduledAt;
     const second = (seconds[Math.floor(now / 1000)] ??= { completed: 0, errors: 0, latency: histograms() });
@@ -165,11 +166,10 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
         const scheduledAt = (arrivals[sent] as number) * 1000;
         started[sent] = at;
         if (sent >= firstCounted) {
-          // With every slot taken at its time, a request could start only when one was freed.
-          const waited = sent - finished + 1 >= maxInFlight && lastFreed > scheduledAt;
-          if (waited) capped += 1;
+          // Requests start in order: one that was due while all slots were taken could start only when one was freed.
+          if (fullUntil > scheduledAt) capped += 1;
           measurement.lateness.record(at - scheduledAt);
-          measurement.ownLateness.record(at - (waited ? lastFreed : scheduledAt));
+          measurement.ownLateness.record(at - Math.max(scheduledAt, fullUntil));
         }
         const query = order[(plan.orderStart + sent) % order.length] as number;
         sent += 1;

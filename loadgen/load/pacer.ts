@@ -7,7 +7,7 @@ export interface OwnWork {
   wallSeconds: number;
   /** Time with nothing to do: naps, and polls that found nothing. */
   idleSeconds: number;
-  /** CPU used by this process, without what pacing costs while idle. */
+  /** CPU used for requests: the turns in which something happened, without naps and polls that found nothing. */
   workCpuSeconds: number;
   /** All CPU used by this process. */
   cpuSeconds: number;
@@ -28,27 +28,17 @@ const NAP_SLACK = 0.15;
 const EMPTY_POLL = 0.05;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-let napCpuSeconds: number | undefined;
+let sharpened = false;
 
 /** Lets naps end within µs instead of the kernel's default of 50 µs; where it isn't allowed, they are as they are. */
 function sharpenTimers(): void {
+  if (sharpened) return;
+  sharpened = true;
   try {
     writeFileSync('/proc/self/timerslack_ns', '1000');
   } catch {
     // Not Linux, or not permitted.
   }
-}
-
-/** CPU seconds of one nap, measured once. */
-function calibrate(): number {
-  if (napCpuSeconds === undefined) {
-    sharpenTimers();
-    const before = process.cpuUsage();
-    for (let i = 0; i < 100; i += 1) Atomics.wait(sleeper, 0, 0, NAP_BUSY);
-    const used = process.cpuUsage(before);
-    napCpuSeconds = (used.user + used.system) / 1e6 / 100;
-  }
-  return napCpuSeconds;
 }
 
 /**
@@ -63,15 +53,14 @@ function calibrate(): number {
 export function pace(
   turn: (now: number) => { worked: boolean; inFlight: number; untilNext: number; done: boolean },
 ): Promise<OwnWork> {
-  const napCost = calibrate();
+  sharpenTimers();
   const loop = new LatencyHistogram();
   const cpu = process.cpuUsage();
   const waited = cpuWaitSeconds();
   const start = performance.now();
   let lastEnd = start;
   let idle = 0;
-  let emptyPolls = 0;
-  let naps = 0;
+  let working = 0;
   let workedBefore = true;
   return new Promise((resolve, reject) => {
     const step = (): void => {
@@ -81,10 +70,8 @@ export function pace(
         const { worked, inFlight, untilNext, done } = turn(now);
         loop.record(polled);
         // The time since the last turn began holds that turn's own work.
-        if (!worked && !workedBefore && polled < EMPTY_POLL) {
-          idle += polled;
-          emptyPolls += polled;
-        }
+        if (worked || workedBefore) working += polled;
+        else if (polled < EMPTY_POLL) idle += polled;
         if (done) {
           resolve(account());
           return;
@@ -96,7 +83,6 @@ export function pace(
           const before = performance.now();
           Atomics.wait(sleeper, 0, 0, nap);
           const slept = performance.now() - before;
-          naps += 1;
           idle += Math.min(slept, nap + NAP_SLACK);
           // What exceeds the nap is the turn's lag, not idleness.
           lastEnd = before + Math.min(slept, nap + NAP_SLACK);
@@ -114,7 +100,7 @@ export function pace(
         wallSeconds: (performance.now() - start) / 1000,
         idleSeconds: idle / 1000,
         cpuSeconds,
-        workCpuSeconds: Math.max(0, cpuSeconds - emptyPolls / 1000 - naps * napCost),
+        workCpuSeconds: Math.min(cpuSeconds, working / 1000),
         waitedSeconds: waited === undefined || waitedNow === undefined ? undefined : waitedNow - waited,
         loopP99: loop.percentile(99),
         loopMax: loop.max,
