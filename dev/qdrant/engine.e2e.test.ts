@@ -371,6 +371,48 @@ describe('the launcher', () => {
     return path;
   }
 
+  /** Something that claims to be a server and does `script` instead. */
+  async function pretender(folder: string, script: string): Promise<string> {
+    const path = join(folder, 'qdrant');
+    await writeFile(path, `#!/bin/sh\n[ "$1" = --version ] && echo "qdrant 1.19.0" && exit\n${script}\n`);
+    await chmod(path, 0o755);
+    return path;
+  }
+
+  it('picks a port for an official binary, and hands it the key by its environment', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'qdrant-test-'));
+    const path = await official(folder);
+    const engine = await startEngine({ binary: path, dataDir: join(folder, 'data'), apiKey: 'secret' });
+    expect((await fetch(`${engine.url}/collections`)).status).toBe(401);
+    expect((await fetch(`${engine.url}/collections`, { headers: { 'api-key': 'secret' } })).status).toBe(200);
+    expect(await readFile(`/proc/${engine.pid}/cmdline`, 'utf8')).not.toContain('secret');
+    engine.kill('SIGTERM');
+    expect((await engine.exited).code).toBe(0);
+    await engine.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ['exits', 'echo "out of luck" >&2; exit 3', /exit code 3\nout of luck/],
+    ['is killed', 'kill -KILL $$', /it ended with SIGKILL/],
+    ['never serves', 'exec sleep 60', /not ready after 300 ms/, 300],
+  ])('tells of a server that %s', async (_, script, message, startMs = 60_000) => {
+    const folder = await mkdtemp(join(tmpdir(), 'qdrant-test-'));
+    const path = await pretender(folder, script);
+    await expect(startEngine({ binary: path, dataDir: folder, startMs })).rejects.toThrow(message);
+    await rm(folder, { recursive: true });
+  });
+
+  it('kills a server that ignores SIGTERM', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'qdrant-test-'));
+    const serve = `require("http").createServer((_, r) => r.end()).listen(process.env.QDRANT__SERVICE__HTTP_PORT, "127.0.0.1"); process.on("SIGTERM", () => {})`;
+    const path = await pretender(folder, `exec "${process.execPath}" -e '${serve}'`);
+    const engine = await startEngine({ binary: path, dataDir: folder, stopMs: 200 });
+    await engine.stop();
+    expect(await engine.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    await rm(folder, { recursive: true });
+  });
+
   it.each(['our server', 'an official binary'])('leaves no orphan when it is killed: %s', async (kind) => {
     const folder = await mkdtemp(join(tmpdir(), 'qdrant-test-'));
     const path = kind === 'our server' ? binary : await official(folder);

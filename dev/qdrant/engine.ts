@@ -37,6 +37,8 @@ export type EngineOptions = {
   onLog?: (line: string) => void;
   /** How long it may take to load its data and serve. */
   startMs?: number;
+  /** How long `stop` waits before it kills. */
+  stopMs?: number;
   signal?: AbortSignal;
 };
 
@@ -45,14 +47,14 @@ export class EngineStartError extends Error {
   override readonly name = 'EngineStartError';
 }
 
-const stopMs = 10_000;
+const lastWordsMs = 500;
 
 /**
  * Starts a Qdrant server and waits until it serves. It ends with this process even when that is killed: our own server
  * watches its standard input, an official binary gets a watchdog that does.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { dataDir, host = '127.0.0.1', port = 0, onLog, startMs = 60_000, signal } = options;
+  const { dataDir, host = '127.0.0.1', port = 0, onLog, startMs = 60_000, stopMs = 10_000, signal } = options;
   const binary = options.binary ?? (await ensureEngineBinary({ signal })).path;
   const about = (await runProcess(binary, ['--version'], { signal, timeoutMs: 20_000 })).stdout;
   const version = engineVersion(about);
@@ -84,6 +86,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       resolve({ code: null, signal: null });
     });
   });
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let over = false;
   void exited.then(() => {
     over = true;
@@ -115,6 +118,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     child.kill('SIGKILL');
     await exited;
     watchdog?.kill('SIGKILL');
+    // Its last words may come after its end, but a child of its own may also hold the pipe open.
+    await Promise.race([closed, sleep(lastWordsMs)]);
     const reason = error instanceof Error ? error.message : String(error);
     throw new EngineStartError(`the Qdrant server did not start: ${reason}\n${lastWords.join('\n')}`.trim());
   }
