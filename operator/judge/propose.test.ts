@@ -41,10 +41,10 @@ const build = ({ configuration }: Proposal) => configuration.build;
 const four = sweep(emptyStudy(), 4, surface());
 
 /** The build to run next; undefined when the sweep should end. */
-const nextBuild = (study: Study) => {
+function nextBuild(study: Study) {
   const step = nextStep(study);
   return 'stop' in step ? undefined : step;
-};
+}
 
 describe('propose', () => {
   it('starts with the same builds whatever is measured', () => {
