@@ -22,11 +22,14 @@ pub struct Store {
 
 /// One step of `POST /collections/aliases`.
 #[derive(Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub enum AliasAction {
-    CreateAlias(CreateAlias),
-    DeleteAlias(DeleteAlias),
-    RenameAlias(RenameAlias),
+    #[serde(rename = "create_alias")]
+    Create(CreateAlias),
+    #[serde(rename = "delete_alias")]
+    Delete(DeleteAlias),
+    #[serde(rename = "rename_alias")]
+    Rename(RenameAlias),
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]
@@ -151,7 +154,7 @@ impl Store {
         let missing = |name: &str| ApiError::not_found(format!("Alias {name} does not exists!"));
         for action in change.actions {
             match action {
-                AliasAction::CreateAlias(CreateAlias {
+                AliasAction::Create(CreateAlias {
                     collection_name,
                     alias_name,
                 }) => {
@@ -164,11 +167,11 @@ impl Store {
                     }
                     aliases.insert(alias_name, collection_name);
                 }
-                AliasAction::DeleteAlias(DeleteAlias { alias_name }) => {
+                AliasAction::Delete(DeleteAlias { alias_name }) => {
                     let removed = aliases.remove(&alias_name);
                     removed.ok_or_else(|| missing(&alias_name))?;
                 }
-                AliasAction::RenameAlias(RenameAlias {
+                AliasAction::Rename(RenameAlias {
                     old_alias_name,
                     new_alias_name,
                 }) => {
