@@ -32,7 +32,8 @@ export async function run(args: Arguments, io: Io): Promise<number> {
     onProgress: say,
     signal: io.signal,
   });
-  const store = await openRunStore(places.record, { onWait: say });
+  const store = openRunStore(places.record, { onWait: say, signal: io.signal });
+  store.catch(() => undefined); // whoever awaits it hears of it
   let conclusion: Conclusion;
   try {
     conclusion = await conductSweep(
@@ -55,7 +56,9 @@ export async function run(args: Arguments, io: Io): Promise<number> {
   } finally {
     progress.end();
     await target.dispose({ deleteData: false });
-    await store.close().catch((error: unknown) => io.log.warn({ err: error }, 'the store did not close cleanly'));
+    await store
+      .then((open) => open.close())
+      .catch((error: unknown) => io.log.warn({ err: error }, 'the store did not close cleanly'));
   }
   if (args.output === 'json')
     io.out(`${JSON.stringify(sweepObject(sweep, conclusion.status, conclusion.history), null, 2)}\n`);

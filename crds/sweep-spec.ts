@@ -144,9 +144,7 @@ const workload = z
       })
       .optional()
       .describe('How load is offered. Default: saturation with Poisson arrivals.'),
-    duration: duration(
-      'One measuring window. Default: the longer of 1 s and 1,000 requests; 10 s for finalists.',
-    ).optional(),
+    duration: duration('One measuring window. Default: the longer of 1 s and 1,000 requests.').optional(),
     warmup: duration('Load before each measurement that is not counted. Default 1s.').optional(),
     repeats: z
       .int()

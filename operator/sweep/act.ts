@@ -26,6 +26,8 @@ import type { Decision, Observed } from './state.ts';
 const MAX_FAILURES = 3;
 /** A name that is taken is a leftover whose record was lost; so many are stepped over. */
 const MAX_NAMES = 20;
+/** Searches of a build that are loaded: the cheapest that reaches the recall. A second one costs as much and seldom wins. */
+const LOADED_SEARCHES = 1;
 const READY_TIMEOUT_SECONDS = 3600;
 /** The name of the environment variable by which a job gets the target's API key. */
 const API_KEY_ENV = 'QDRANT_BENCH_TARGET_API_KEY';
@@ -110,7 +112,7 @@ export async function build(
       params: searchParams(search),
       load,
     })),
-    rules: loadRules(settings, settings.windowSeconds),
+    rules: loadRules(settings),
     done: committed.map(({ id, stage, metrics }) => ({ id, stage, recall: metricValue(metrics, 'recall') })),
     readyTimeoutSeconds: READY_TIMEOUT_SECONDS,
   };
@@ -168,7 +170,7 @@ export async function finals(
       seed: settings.seed,
       datasetDir: context.datasetDir,
       limit: settings.limit,
-      rules: loadRules(settings, settings.finalWindowSeconds),
+      rules: loadRules(settings),
       ...(first.isolation ? { isolation: first.isolation } : {}),
       repeats: settings.repeats,
       arms: decision.arms.map((arm, index) => ({
@@ -332,7 +334,8 @@ function readable(
   const [id = '', ...rest] = progress.detail?.split(': ') ?? [];
   const what = identify({ id });
   if (!what) return progress;
-  return { ...progress, detail: [summary({ build: {}, search: what.search }), ...rest].join(': ') };
+  const asked = summary({ build: {}, search: what.search }).replace(/^Qdrant's defaults · /, '');
+  return { ...progress, detail: [asked, ...rest].join(': ') };
 }
 
 function seriesPoint({ search, repeat, second, ...rest }: SeriesMessage): {
@@ -355,14 +358,14 @@ const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoin
 const secrets = (server: TargetServer): Record<string, string> =>
   server.apiKey ? { [API_KEY_ENV]: server.apiKey } : {};
 
-function loadRules(settings: SweepSettings, windowSeconds: number): LoadRules {
+function loadRules(settings: SweepSettings): LoadRules {
   return {
     recallMin: settings.constraints.recall?.min ?? 0,
     latency: settings.constraints.latency.map(({ percentile, max }) => ({ percentile, max })),
     errorRateMax: settings.constraints.errorRate?.max ?? 0.001,
-    windowSeconds,
+    windowSeconds: settings.windowSeconds,
     windowRequests: settings.windowRequests,
     warmupSeconds: settings.warmupSeconds,
-    loadedSearches: 2,
+    loadedSearches: LOADED_SEARCHES,
   };
 }

@@ -42,15 +42,15 @@ const EMPTY: History = { runs: [], searches: [] };
 /**
  * Carries a sweep from its spec to its verdict within this process: observe, decide, act, report, until the decision is
  * to finish. Everything measured is in the record as soon as it is known, so that dying at any await loses at most
- * the search under way; called again with the same store, it goes on.
+ * the search under way; called again with the same store, it goes on. The store may still be opening.
  */
 export async function conductSweep(
   options: ConductOptions,
-  ports: SweepPorts,
+  world: Omit<SweepPorts, 'store'> & { store: SweepPorts['store'] | Promise<SweepPorts['store']> },
   signal: AbortSignal,
 ): Promise<Conclusion> {
   const { sweep, benchVersion } = options;
-  const { store, now, log } = ports;
+  const { now, log } = world;
   const settings = resolveSettings(sweep.spec);
   const began = now().toISOString();
   let situation: Situation = {
@@ -65,6 +65,7 @@ export async function conductSweep(
   };
   let observed: Observed | undefined;
   let context: SweepContext | undefined;
+  let ports: SweepPorts | undefined;
   let previous: Condition[] = [];
   let release: () => Promise<void> = () => Promise.resolve();
 
@@ -72,23 +73,25 @@ export async function conductSweep(
     situation = { ...situation, ...change, now: now().toISOString(), previous };
     const status = report(situation, observed);
     previous = status.conditions;
-    if (context) await store.saveStatus(context.experiment, status, situation.now);
+    if (context) await ports?.store.saveStatus(context.experiment, status, situation.now);
     options.onStatus?.(status);
     return status;
   };
 
   try {
     checkSpec(sweep, settings);
-    ports.onEvent({ type: 'phase', message: 'looking for the target' });
-    const target = await ports.target.describe(signal);
+    world.onEvent({ type: 'phase', message: 'looking for the target' });
+    const target = await world.target.describe(signal);
     situation = {
       ...situation,
       environment: { ...situation.environment, qdrantVersion: target.qdrantVersion, target: target.description },
     };
-    ports.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
-    const prepared = await prepare(options, settings, ports, signal);
+    world.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
+    const prepared = await prepare(options, settings, world, signal);
+    // A new embedded store takes seconds to make: only now is it needed.
+    ports = { ...world, store: await world.store };
     const fixed = await open(options, settings, target, prepared, ports);
-    release = await store.claim(fixed.context.experiment);
+    release = await ports.store.claim(fixed.context.experiment);
     context = fixed.context;
     const notes = [...settings.assumed, ...fixed.space.notes];
     situation = {
@@ -122,9 +125,9 @@ export async function conductSweep(
     const { reason, message, failed } = explain(error, signal);
     if (reason === 'Internal') log.error({ err: error }, 'stopped by an error of ours');
     const history = context
-      ? await store.history(context.experiment).catch(() => observed?.study.history ?? EMPTY)
-      : EMPTY;
-    if (observed) observed = { ...observed, study: { ...observed.study, history } };
+      ? await ports?.store.history(context.experiment).catch(() => observed?.study.history)
+      : undefined;
+    if (observed && history) observed = { ...observed, study: { ...observed.study, history } };
     const status = await publish({
       phase: failed ? 'Failed' : situation.phase,
       running: 0,
@@ -137,7 +140,13 @@ export async function conductSweep(
           observed,
         ),
     );
-    return { status, stopped: reason, message, history, ...(context ? { experiment: context.experiment } : {}) };
+    return {
+      status,
+      stopped: reason,
+      message,
+      history: history ?? EMPTY,
+      ...(context ? { experiment: context.experiment } : {}),
+    };
   } finally {
     await release();
   }
@@ -153,7 +162,7 @@ function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
 async function prepare(
   { sweep, datasetCache }: ConductOptions,
   settings: SweepSettings,
-  { jobs, onEvent }: SweepPorts,
+  { jobs, onEvent }: Pick<SweepPorts, 'jobs' | 'onEvent'>,
   signal: AbortSignal,
 ): Promise<PreparedMessage> {
   let prepared: PreparedMessage | undefined;
@@ -247,7 +256,7 @@ function estimate({ study, settings }: Observed, now: Date): { estimatedCompleti
     finished.reduce((sum, run) => sum + (Date.parse(run.finishedAt as string) - Date.parse(run.startedAt)) / 1000, 0) /
     finished.length;
   const left = Math.max(0, settings.maxBuilds - finished.length);
-  const finalsSeconds = settings.repeats * 2 * (settings.finalWindowSeconds + settings.warmupSeconds);
+  const finalsSeconds = settings.repeats * 2 * (3 * settings.windowSeconds + settings.warmupSeconds);
   return { estimatedCompletionAt: new Date(now.getTime() + (left * seconds + finalsSeconds) * 1000).toISOString() };
 }
 

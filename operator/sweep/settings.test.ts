@@ -21,7 +21,6 @@ describe('settings', () => {
       objectives: [{ metric: 'throughput', goal: 'Maximize' }],
     });
     expect(settings.assumed.join()).toContain('recall ≥ 0.95 is assumed');
-    expect(settings.finalWindowSeconds * settings.repeats).toBeCloseTo(10);
   });
 
   it('turn durations, quantities and money into numbers', () => {
@@ -40,7 +39,6 @@ describe('settings', () => {
     });
     expect(settings).toMatchObject({
       windowSeconds: 30,
-      finalWindowSeconds: 30,
       windowRequests: 1,
       warmupSeconds: 0.5,
       maxSeconds: 7200,

@@ -8,10 +8,9 @@ export interface SweepSettings {
   suspend: boolean;
   onFinish: 'Delete' | 'KeepBest' | 'Keep';
   limit: number;
-  /** Least length of a measuring window, in seconds and in requests; of the finalists' windows in seconds. */
+  /** Least length of a measuring window, in seconds and in requests; the finalists' too, so that their figures compare. */
   windowSeconds: number;
   windowRequests: number;
-  finalWindowSeconds: number;
   warmupSeconds: number;
   repeats: number;
   quantizations: readonly QuantizationSpec[];
@@ -43,16 +42,14 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
   if (!budget.builds) assumed.push(`budget.builds is not set: at most ${DEFAULT_BUILDS} builds are made`);
   const price = spec.target.kubernetes?.pricePerHour ?? spec.target.external?.pricePerHour;
   const windowSeconds = workload.duration ? durationSeconds(workload.duration) : 1;
-  const repeats = workload.repeats ?? 3;
   return {
     suspend: spec.suspend ?? false,
     onFinish: spec.retention?.onFinish ?? 'Delete',
     limit: workload.limit ?? 10,
     windowSeconds,
     windowRequests: workload.duration ? 1 : 1000,
-    finalWindowSeconds: workload.duration ? windowSeconds : 10 / repeats,
     warmupSeconds: workload.warmup ? durationSeconds(workload.warmup) : 1,
-    repeats,
+    repeats: workload.repeats ?? 3,
     quantizations: spec.quantizations ?? [],
     parameters: spec.parameters,
     constraints: {
