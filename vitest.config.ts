@@ -14,6 +14,7 @@ export default defineConfig({
       include: everywhere.map((folder) => `${folder}/**/*.ts`),
       exclude: ['**/*.test.ts', '**/*.test-support.ts', '**/*.contract.ts', '**/testing/**', 'dev/qdrant/target/**'],
       reporter: ['text-summary', 'json-summary', 'html'],
+      reportOnFailure: true,
       thresholds: { lines: 90, branches: 90 },
     },
     projects: [

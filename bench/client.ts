@@ -31,15 +31,16 @@ const SHAPES = [
   { dimensions: 1536, k: 100 },
 ];
 const QUERIES = 64;
-const REQUESTS = 3000;
-const ROUNDS = 3;
 const IN_FLIGHT = 16;
 
 const PATH = '/collections/bench/points/query';
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
 /** CPU µs a query of our client and of others against one server that always answers the same. */
-export async function benchClient(say: (line: string) => void): Promise<Figure[]> {
+export async function benchClient(
+  say: (line: string) => void,
+  { requests, rounds: count } = { requests: 3000, rounds: 3 },
+): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const { dimensions, k } of SHAPES) {
     const server = spawn(process.execPath, [join(import.meta.dirname, 'fixed-reply-server.ts'), String(k)], {
@@ -50,9 +51,9 @@ export async function benchClient(say: (line: string) => void): Promise<Figure[]
     const shape = `${dimensions}-d, k=${k}`;
     const results = new Map<string, number[]>();
     const all = contenders(url, dimensions, k);
-    for (let round = 0; round <= ROUNDS; round += 1) {
+    for (let round = 0; round <= count; round += 1) {
       for (const contender of all) {
-        const micros = await cpuPerQuery(contender);
+        const micros = await cpuPerQuery(contender, requests);
         // The first round warms up: code, connections.
         if (round > 0) results.set(contender.name, [...(results.get(contender.name) ?? []), micros]);
       }
@@ -148,16 +149,16 @@ function contenders(url: string, dimensions: number, k: number): Contender[] {
   ];
 }
 
-async function cpuPerQuery({ ask }: Contender): Promise<number> {
+async function cpuPerQuery({ ask }: Contender, requests: number): Promise<number> {
   const before = process.cpuUsage();
   let next = 0;
   await Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
-      while (next < REQUESTS) await ask((next += 1));
+      while (next < requests) await ask((next += 1));
     }),
   );
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / REQUESTS;
+  return (user + system) / requests;
 }
 
 function median(values: readonly number[]): number {

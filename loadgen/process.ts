@@ -14,6 +14,13 @@ export interface ProcessPort {
   on(event: 'SIGTERM' | 'SIGINT' | 'disconnect', listener: () => void): unknown;
 }
 
+const HELP = `node loadgen/main.ts [JOB.json]
+
+Carries out one load generator job, read from a file or from standard input as JSON (loadgen/protocol.ts has its shape),
+and writes its messages to standard output, one a line; logs go to standard error. Meant to be started by qdrant-bench.
+Exit codes: 0 done, 1 failed, 143 stopped.
+`;
+
 /** A job is at most this long: bodies and searches, no data. */
 const MAX_JOB_BYTES = 16 * 2 ** 20;
 
@@ -42,6 +49,10 @@ export async function runProcess(
   port.stdout.on('error', stop('nobody reads the messages'));
 
   const path = port.argv[2];
+  if (path === '--help' || path === '-h') {
+    port.stdout.write(HELP);
+    return EXIT.done;
+  }
   let text: string;
   try {
     text = path === undefined ? await readAll(port.stdin) : await readFile(path, 'utf8');

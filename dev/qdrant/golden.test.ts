@@ -47,7 +47,7 @@ describe.skipIf(!existsSync(file))('the answers of a recorded Qdrant 1.19', () =
       }
     }
     expect(unexplained).toEqual([]);
-    expect(exceptions.filter((exception) => !needed.has(exception))).toEqual([]);
+    expect(exceptions.filter((exception) => exception.byChance !== true && !needed.has(exception))).toEqual([]);
     expect(isRenumbering(renumbered)).toBe(true);
   });
 });

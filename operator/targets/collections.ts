@@ -22,8 +22,14 @@ export class Collections {
 
   /** The server's version, such as `1.19.0`. */
   async version(): Promise<string> {
-    const { version } = await this.#ask('the version', () => this.#client.versionInfo());
-    return version.slice(0, 64);
+    const about: { version?: unknown } = await this.#ask('the version', () => this.#client.versionInfo());
+    if (typeof about.version !== 'string') {
+      throw new TargetError(
+        'TargetUnreachable',
+        `${this.#url} answers, but not as Qdrant does (no version); check the address and the port`,
+      );
+    }
+    return about.version.slice(0, 64);
   }
 
   /** @throws {TargetError} `NameTaken` when it exists already: then it is not the one we were about to make. */

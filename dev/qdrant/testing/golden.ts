@@ -93,7 +93,14 @@ function byScore(list: Json[]): Json[] {
 }
 
 /** A known difference, why it is there, and (`renumbered`) what still has to hold. */
-export type GoldenException = { requests: number[] | 'all'; path: string; renumbered?: true; reason: string };
+export type GoldenException = {
+  requests: number[] | 'all';
+  path: string;
+  renumbered?: true;
+  /** Differs or not as the timing falls. */
+  byChance?: true;
+  reason: string;
+};
 
 /** Whether the exception speaks of this difference. `*` in its path stands for anything but dots and brackets, `**` for anything. */
 export function covers(exception: GoldenException, index: number, path: string): boolean {

@@ -36,7 +36,7 @@ export async function startTestEngine(options: Partial<EngineOptions> = {}): Pro
           'content-type': 'application/json',
           ...(options.apiKey === undefined ? {} : { 'api-key': options.apiKey }),
         },
-        body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const contentType = response.headers.get('content-type');
       const text = await response.text();
