@@ -62,8 +62,10 @@ export function resultText(status: SweepStatus): string {
     parts.push(
       `Paste into Qdrant:\n  collection ${JSON.stringify(status.best.configuration.collection)}\n  search params ${JSON.stringify(status.best.configuration.search)}`,
     );
-  } else if (status.nearestMiss) {
-    parts.push(`Nothing met the constraints. Nearest: ${status.nearestMiss.message}.`);
+  } else {
+    const goal = status.conditions.find(({ type, status: value }) => type === 'GoalMet' && value === 'False');
+    if (goal) parts.push(`Goal not met: ${goal.message}.`);
+    if (status.nearestMiss) parts.push(`Nearest miss: ${status.nearestMiss.message}.`);
   }
   if (status.nextConfigurations.length > 0) {
     const next = status.nextConfigurations.map(

@@ -75,6 +75,27 @@ describe('report', () => {
     expect(condition(status, 'GoalMet')).toMatchObject({ status: 'False' });
   });
 
+  it('says when measurements were inconclusive, rather than that they fell short', () => {
+    const observed = finished().observe();
+    const searches = observed.study.history.searches.map((search) =>
+      search.stage === 'Recall'
+        ? search
+        : {
+            ...search,
+            metrics: [],
+            verdict: 'Inconclusive' as const,
+            reason: 'ClientLimited' as const,
+            message: 'busy',
+          },
+    );
+    const limited = { ...observed, study: { ...observed.study, history: { ...observed.study.history, searches } } };
+    const status = report(situation({ phase: 'Completed' }), limited);
+    expect(status.best).toBeUndefined();
+    expect(condition(status, 'GoalMet')?.message).toMatch(
+      /measurements under load were inconclusive \(ClientLimited\)/,
+    );
+  });
+
   it.each([
     ['InvalidSpec', 'Accepted'],
     ['DatasetInvalid', 'DatasetReady'],

@@ -147,6 +147,15 @@ export function gainOverBaseline(candidate: Candidate, study: Study): string | u
   return `${percent(ratio)} throughput against Qdrant's default build at equal recall (95 % CI ${percent(low)} to ${percent(high)})`;
 }
 
+/** Why there is no best: what was measured fell short, or could not be measured. */
+function notMet(study: Study | undefined): string {
+  const loaded = study?.history.searches.filter(({ stage }) => stage !== 'Recall') ?? [];
+  const unclear = loaded.filter(({ verdict }) => verdict === 'Inconclusive');
+  if (unclear.length === 0) return 'no configuration met the constraints; see nearestMiss';
+  const reasons = [...new Set(unclear.map(({ reason }) => reason))].join(', ');
+  return `no configuration was shown to meet the constraints: ${unclear.length} of ${loaded.length} measurements under load were inconclusive (${reasons})`;
+}
+
 function conditions(situation: Situation, study: Study | undefined, winner: Candidate | undefined): Condition[] {
   const { phase, outcome } = situation;
   const over = phase === 'Completed' || phase === 'Failed';
@@ -186,12 +195,7 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
     result.push(
       winner
         ? condition('GoalMet', 'True', outcome?.reason ?? 'BudgetSpent', winner.judgement.message)
-        : condition(
-            'GoalMet',
-            'False',
-            outcome?.reason ?? 'BudgetSpent',
-            'no configuration met the constraints; see nearestMiss',
-          ),
+        : condition('GoalMet', 'False', outcome?.reason ?? 'BudgetSpent', notMet(study)),
     );
   } else {
     result.push(condition('GoalMet', 'Unknown', phase, outcome?.message ?? 'the sweep is not over'));
