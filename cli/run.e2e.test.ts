@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -276,6 +276,21 @@ describe('the command line', () => {
       err: expect.stringContaining('unknown command') as string,
     });
     expect((await inProcess(['list', '--store', join(folder, 'empty')])).out).toContain('No sweeps here yet');
+    expect(await inProcess(['show', 'x', '--store', join(folder, 'empty')])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('the store is empty') as string,
+    });
+  });
+
+  it('tells a store that is none, is not there, or is not ours', async () => {
+    const odd = await inProcess(['list', '--store', 'mysql://host/db']);
+    expect(odd).toMatchObject({ code: 2, err: expect.stringContaining('mysql') as string });
+    expect((await inProcess(['list', '--store', 'postgres://u:secret@127.0.0.1:1/db'])).code).toBe(3);
+    mkdirSync(join(folder, 'foreign', 'record'), { recursive: true });
+    writeFileSync(join(folder, 'foreign', 'record', 'letter.txt'), 'not a record');
+    const foreign = await inProcess(['run', write('foreign', SMALL_SPEC), '--store', join(folder, 'foreign')]);
+    expect(foreign.code, foreign.err).toBe(70);
+    expect(foreign.err).toContain('StoreCorrupt');
   });
 });
 
