@@ -178,7 +178,7 @@ const parameter = withRule(
         .string()
         .max(128)
         .regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/, "must be one of Qdrant's own paths, such as hnsw_config.m")
-        .describe("Qdrant's own path: hnsw_config.m, quantization_config, params.hnsw_ef, …"),
+        .describe("Qdrant's own path, such as hnsw_config.m, quantization_config or params.hnsw_ef."),
       numbers: z.array(z.number().min(0).max(1e9)).min(1).max(32).optional().describe('The numbers to choose from.'),
       choices: z.array(z.string().min(1).max(63)).min(1).max(32).optional().describe('The names to choose from.'),
       range: withRule(
@@ -214,10 +214,11 @@ const constraints = z
     latency: z
       .array(
         z.strictObject({
-          percentile: z
-            .number()
-            .refine((value) => [50, 95, 99, 99.9].includes(value), 'must be one of 50, 95, 99, 99.9')
-            .describe('50, 95, 99 or 99.9.'),
+          percentile: withRule(z.number(), {
+            rule: 'self in [50.0, 95.0, 99.0, 99.9]',
+            message: 'must be one of 50, 95, 99, 99.9',
+            holds: (value) => [50, 95, 99, 99.9].includes(value),
+          }).describe('50, 95, 99 or 99.9.'),
           max: duration('Largest allowed latency, counted from the scheduled start of a request.'),
         }),
       )

@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { crdText, main } from './main.ts';
+
+const FILES = [
+  'crds/qdrantsweeps.qdrantbench.io.yaml',
+  'charts/qdrant-bench/files/crds/qdrantsweeps.qdrantbench.io.yaml',
+];
+
+let root: string;
+let lines: string[];
+const run = (...args: string[]) => main(args, (line) => lines.push(line), root);
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'crds-'));
+  lines = [];
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe('crds/generate', () => {
+  it('has written what the checkout holds', async () => {
+    const text = await crdText();
+    for (const file of FILES) expect(readFileSync(join(import.meta.dirname, '../..', file), 'utf8')).toBe(text);
+  });
+
+  it('writes both files, and nothing when they are as they should be', async () => {
+    expect(await run()).toBe(0);
+    expect(lines).toEqual(FILES.map((file) => `wrote ${file}`));
+    lines = [];
+    expect(await run()).toBe(0);
+    expect(await run('--check')).toBe(0);
+    expect(lines).toEqual([]);
+  });
+
+  it('--check names a stale or missing file, and writes nothing', async () => {
+    await run();
+    writeFileSync(join(root, FILES[0] as string), 'edited');
+    rmSync(join(root, FILES[1] as string));
+    lines = [];
+    expect(await run('--check')).toBe(1);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain(`${FILES[0]} is stale`);
+    expect(readFileSync(join(root, FILES[0] as string), 'utf8')).toBe('edited');
+  });
+
+  it('explains itself and refuses what it does not know', async () => {
+    expect(await run('--help')).toBe(0);
+    expect(lines.join('\n')).toContain('--check');
+    expect(await run('--chekc')).toBe(2);
+    expect(lines.at(-1)).toBe('Try --help.');
+  });
+});
