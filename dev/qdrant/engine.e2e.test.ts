@@ -225,6 +225,18 @@ describe('indexing', () => {
     });
   });
 
+  it('begins when an upload pauses: a graph over half of it would be built again', async () => {
+    await using server = await startTestEngine();
+    await server.result('PUT', '/collections/c', { vectors: { size: 32, distance: 'Cosine' }, ...eager });
+    await upload(server, 'c', clusters(4000, 32, 5));
+    expect(await status(server, 'c')).toBe('yellow');
+    await server.green('c');
+    const { completed } = (await server.result('GET', '/collections/c/optimizations?with=completed')) as {
+      completed: unknown[];
+    };
+    expect(completed).toHaveLength(1);
+  });
+
   it('is waited for by DELETE, so that nothing of it runs on', async () => {
     await using server = await startTestEngine();
     await server.result('PUT', '/collections/c', {

@@ -15,6 +15,10 @@ pub const SETTINGS_FILE: &str = "collection.json";
 const SHARD_DIR: &str = "shard";
 /// How many finished optimizations are remembered, as on Qdrant.
 const HISTORY: usize = 16;
+/// An upload is optimized once it pauses for so long …
+const QUIET: Duration = Duration::from_millis(250);
+/// … or has gone on for so long: a graph built over half of it would be built again.
+const LONGEST: Duration = Duration::from_secs(5);
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Saved {
@@ -275,7 +279,10 @@ impl Collection {
     }
 
     fn optimize_forever(&self) {
-        while let Some(seen) = self.next_work(|progress| progress.optimized, None) {
+        while self.next_work(|progress| progress.optimized, None).is_some() {
+            let Some(seen) = self.settled() else {
+                return;
+            };
             let guard = locked(&self.optimizing);
             let Some(shard) = self.shard_guard().clone() else {
                 return;
@@ -337,6 +344,27 @@ impl Collection {
             match result {
                 Ok(()) => progress.flushed = seen,
                 Err(error) => progress.error = Some(error.to_string()),
+            }
+        }
+    }
+
+    /// Waits until writes pause; what was written by then. None: stop.
+    fn settled(&self) -> Option<u64> {
+        let latest = Instant::now() + LONGEST;
+        let mut progress = self.progress();
+        loop {
+            let (seen, now) = (progress.written, Instant::now());
+            let until = latest.min(now + QUIET);
+            while !progress.stopping && Instant::now() < until {
+                let left = until.saturating_duration_since(Instant::now());
+                let woken = self.changed.wait_timeout(progress, left);
+                progress = woken.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if progress.stopping {
+                return None;
+            }
+            if progress.written == seen || Instant::now() >= latest {
+                return Some(progress.written);
             }
         }
     }
