@@ -1,0 +1,219 @@
+import { chmod, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ensureBusybox } from './busybox.ts';
+import { buildImage, IMAGE_NAMES } from './images.ts';
+import { main } from './main.ts';
+import { readImage } from './read-image.ts';
+import type { Recipe } from './recipe.ts';
+import { makeBench } from './recipes/bench.ts';
+import { compilePause } from './recipes/pause.ts';
+import { programVersion, staticImage } from './recipes/static.ts';
+import { Rootfs } from './rootfs.ts';
+import { testFolder } from './testing/folder.ts';
+
+const recipe = (content: () => string, tagByContent = true): Recipe => ({
+  repository: 'try',
+  summary: 'a try',
+  make: () => {
+    const spec = { layers: [new Rootfs().file('/hello', { content: content() }).entries()], config: {} };
+    return Promise.resolve({ version: '1.2', tagByContent, spec });
+  },
+});
+
+describe('an image in the cache', () => {
+  test('is made once for one content, and its name follows the content', async () => {
+    await using folder = await testFolder();
+    const env = { XDG_CACHE_HOME: folder.path };
+    const lines: string[] = [];
+    const onProgress = (line: string): void => void lines.push(line);
+    const first = await buildImage(
+      'try',
+      recipe(() => 'a'),
+      { env, onProgress },
+    );
+    const second = await buildImage(
+      'try',
+      recipe(() => 'a'),
+      { env, onProgress },
+    );
+    expect(second).toEqual(first);
+    expect(lines.filter((line) => line.includes('written'))).toHaveLength(1);
+    expect(lines.at(-1)).toBe(`image try: unchanged, ${first.ref}`);
+    expect(first.ref).toMatch(/^qdrant-bench\.local\/try:1\.2-[0-9a-f]{8}$/);
+    const other = await buildImage(
+      'try',
+      recipe(() => 'b'),
+      { env },
+    );
+    expect(other.ref).not.toBe(first.ref);
+    expect(other.tar).not.toBe(first.tar);
+    const plain = await buildImage(
+      'plain',
+      recipe(() => 'b', false),
+      { env },
+    );
+    expect(plain.ref).toBe('qdrant-bench.local/try:1.2');
+    expect((await readImage(plain.tar)).ref).toBe(plain.ref);
+  });
+
+  test.each([
+    ['cut short', (tar: string) => truncate(tar, 2048)],
+    ['empty', (tar: string) => truncate(tar, 0)],
+    ['of other bytes', (tar: string) => writeFile(tar, 'rubbish')],
+    ['gone', (tar: string) => rm(tar)],
+  ])('that is %s is made again', async (_, damage) => {
+    await using folder = await testFolder();
+    const env = { XDG_CACHE_HOME: folder.path };
+    const build = () =>
+      buildImage(
+        'try',
+        recipe(() => 'a'),
+        { env },
+      );
+    const { tar, ref } = await build();
+    const whole = await readFile(tar);
+    await damage(tar);
+    expect(await build()).toEqual({ tar, ref });
+    expect((await readFile(tar)).equals(whole)).toBe(true);
+  });
+
+  test('gives way to newer ones: two are kept, and drafts that were left behind are removed', async () => {
+    await using folder = await testFolder();
+    const env = { XDG_CACHE_HOME: folder.path };
+    const drafts = join(folder.path, 'qdrant-bench', 'images', 'drafts');
+    await mkdir(drafts, { recursive: true });
+    await writeFile(join(drafts, 'old'), '');
+    await utimes(join(drafts, 'old'), 1, 1);
+    await writeFile(join(drafts, 'new'), '');
+    const tars: string[] = [];
+    for (const [at, content] of ['a', 'b', 'c'].entries()) {
+      const { tar } = await buildImage(
+        'try',
+        recipe(() => content),
+        { env },
+      );
+      await utimes(tar, 1000 + at, 1000 + at);
+      tars.push(tar);
+    }
+    const names = tars.map((tar) => tar.slice(tar.lastIndexOf('/') + 1));
+    expect((await readdir(join(tars[0] ?? '', '..'))).toSorted()).toEqual(names.slice(1).toSorted());
+    expect(await readdir(drafts)).toEqual(['new']);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is tried again when a file changes meanwhile, and not for ever',
+    async () => {
+      await using folder = await testFolder();
+      const env = { XDG_CACHE_HOME: folder.path };
+      let made = 0;
+      const changing = (times: number): Recipe => ({
+        ...recipe(() => 'a'),
+        make: () => {
+          made += 1;
+          // The kernel's file has other bytes each time it is read.
+          const source = made <= times ? { file: '/proc/sys/kernel/random/uuid' } : { content: 'calm' };
+          const spec = { layers: [new Rootfs().file('/x', source).entries()], config: {} };
+          return Promise.resolve({ version: '1', tagByContent: true, spec });
+        },
+      });
+      await expect(buildImage('try', changing(9), { env })).rejects.toThrow('a file changed while its image was made');
+      expect(made).toBe(3);
+      made = 0;
+      expect((await buildImage('try', changing(2), { env })).ref).toContain('/try:1-');
+      expect(made).toBe(3);
+    },
+  );
+});
+
+describe('recipes', () => {
+  test('bench holds what a checkout ships, not its tests or tools', async () => {
+    await using folder = await testFolder();
+    const put = async (path: string, content: string): Promise<void> => {
+      await mkdir(join(folder.path, path, '..'), { recursive: true });
+      await writeFile(join(folder.path, path), content);
+    };
+    await put('package.json', '{"version":"7.8.9","dependencies":{"dep":"1"}}');
+    const packages = { '': { dependencies: { dep: '1' } }, 'node_modules/dep': {}, 'node_modules/tool': {} };
+    await put('package-lock.json', JSON.stringify({ packages }));
+    await put('node_modules/dep/package.json', '{}');
+    await put('node_modules/dep/index.js', '');
+    await put('node_modules/dep/index.d.ts', '');
+    await put('node_modules/tool/package.json', '{}');
+    await put('operator/main.ts', '');
+    await put('operator/main.test.ts', '');
+    await put('operator/testing/x.ts', '');
+    await put('loadgen/main.ts', '');
+    await put('cli/main.ts', '');
+    const made = await makeBench({}, folder.path);
+    expect(made.version).toBe('7.8.9');
+    const files = made.spec.layers.flat().filter((entry) => entry.type === 'file');
+    expect(files.map((entry) => entry.path).filter((path) => path.startsWith('app/'))).toEqual([
+      'app/node_modules/dep/index.js',
+      'app/node_modules/dep/package.json',
+      'app/loadgen/main.ts',
+      'app/operator/main.ts',
+      'app/package.json',
+    ]);
+    expect(files.map((entry) => entry.path)).toContain('usr/local/bin/node');
+    expect(made.spec.config.User).toBe('65532:65532');
+  });
+
+  test('a static program gets an image of its own, under its own name', async () => {
+    await using folder = await testFolder();
+    const path = join(folder.path, 'tool');
+    await writeFile(path, '#!/bin/sh\necho "tool v3.4.5 (built today)"\n');
+    await chmod(path, 0o755);
+    const version = await programVersion(path, []);
+    const recipe = staticImage('tool', 'a tool', () => Promise.resolve({ path, version }), { config: { Cmd: ['x'] } });
+    const made = await recipe.make({});
+    expect(made.version).toBe('3.4.5');
+    expect(made.spec.config).toMatchObject({ Entrypoint: ['/usr/local/bin/tool'], Cmd: ['x'], User: '65532:65532' });
+    await expect(programVersion('/bin/true', [])).rejects.toThrow('expected a version');
+  });
+
+  test('pause is compiled once', async () => {
+    await using folder = await testFolder();
+    const env = { XDG_CACHE_HOME: folder.path };
+    const path = await compilePause({ env });
+    expect(await compilePause({ env })).toBe(path);
+  });
+
+  test('a busybox on the PATH is taken if it is a static one', async () => {
+    await using folder = await testFolder();
+    const bin = join(folder.path, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'busybox'), '#!/bin/sh\nprintf "bin/sh\\nusr/bin/env\\nusr/bin/wget\\nlinuxrc\\n"\n');
+    await chmod(join(bin, 'busybox'), 0o755);
+    expect(await ensureBusybox({ env: { PATH: bin, XDG_CACHE_HOME: folder.path } })).toEqual({
+      path: join(bin, 'busybox'),
+      links: ['/bin/sh', '/usr/bin/env'],
+    });
+  });
+});
+
+describe('the command', () => {
+  test('tells what it is for, and of names it does not know', async () => {
+    const out: string[] = [];
+    const notes: string[] = [];
+    const run = (...args: string[]): Promise<number> =>
+      main(
+        args,
+        (line) => out.push(line),
+        (line) => notes.push(line),
+      );
+    expect(await run('--help')).toBe(0);
+    for (const name of IMAGE_NAMES) expect(out.join()).toContain(name);
+    expect(await run('redis')).toBe(2);
+    expect(notes.join()).toContain('There is no image `redis`, expected one of pause, tools,');
+    expect(await run('--nope')).toBe(2);
+    expect(
+      await main(
+        ['pause'],
+        () => undefined,
+        () => undefined,
+        AbortSignal.abort(),
+      ),
+    ).toBe(130);
+  });
+});
