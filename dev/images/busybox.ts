@@ -8,11 +8,8 @@ import type { MakeOptions } from './recipe.ts';
 
 const PACKAGE = 'busybox-static';
 
-/**
- * Debian's static busybox crashes when its wget starts (an address look-up in a static glibc): a missing command is
- * found out sooner than a broken one.
- */
-const BROKEN_APPLETS = new Set(['wget', 'nslookup', 'ping', 'ping6', 'telnet']);
+/** Debian's wget crashes as soon as it starts: a command that is missing is found out sooner than a broken one. */
+const BROKEN_APPLETS = new Set(['wget']);
 
 export type Busybox = {
   /** A static binary. */
@@ -29,7 +26,7 @@ export type Busybox = {
 export async function ensureBusybox({ onProgress, signal, env = process.env }: MakeOptions = {}): Promise<Busybox> {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, 'busybox');
-    const links = existsSync(path) && (await isStatic(path, signal)) ? await applets(path, signal) : undefined;
+    const links = existsSync(path) && (await isStatic(path, env, signal)) ? await applets(path, signal) : undefined;
     if (links !== undefined) return { path, links };
   }
   const home = join(cacheRoot(env), 'images', 'busybox');
@@ -38,7 +35,7 @@ export async function ensureBusybox({ onProgress, signal, env = process.env }: M
   if (cached !== undefined) return { path, links: cached };
 
   onProgress?.(`fetching ${PACKAGE} from Debian`);
-  await fetchPackage(home, signal);
+  await fetchPackage(home, env, signal);
   const links = await applets(path, signal);
   if (links === undefined) throw unobtainable('its binary does not start here');
   return { path, links };
@@ -57,15 +54,15 @@ async function applets(path: string, signal?: AbortSignal): Promise<string[] | u
   }
 }
 
-async function isStatic(path: string, signal?: AbortSignal): Promise<boolean> {
-  const { stdout, stderr } = await runProcess('ldd', [path], { env: { ...process.env, LC_ALL: 'C' }, signal });
+async function isStatic(path: string, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<boolean> {
+  const { stdout, stderr } = await runProcess('ldd', [path], { env: { ...env, LC_ALL: 'C' }, signal });
   return /not a dynamic executable|statically linked/.test(stdout + stderr);
 }
 
-async function fetchPackage(home: string, signal?: AbortSignal): Promise<void> {
+async function fetchPackage(home: string, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<void> {
   const draft = `${home}.${randomUUID()}`;
   const run = async (command: string, args: string[], cwd: string): Promise<void> => {
-    const { code, stderr } = await runProcess(command, args, { cwd, signal, timeoutMs: 300_000 }).catch(
+    const { code, stderr } = await runProcess(command, args, { cwd, env, signal, timeoutMs: 300_000 }).catch(
       (error: unknown) => {
         if (signal?.aborted === true) throw error;
         throw unobtainable(`${command} cannot be started`);

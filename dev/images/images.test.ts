@@ -7,7 +7,7 @@ import { main } from './main.ts';
 import { readImage } from './read-image.ts';
 import type { Recipe } from './recipe.ts';
 import { makeBench } from './recipes/bench.ts';
-import { compilePause } from './recipes/pause.ts';
+import { compilePause, pause } from './recipes/pause.ts';
 import { programVersion, staticImage } from './recipes/static.ts';
 import { Rootfs } from './rootfs.ts';
 import { testFolder } from './testing/folder.ts';
@@ -172,23 +172,69 @@ describe('recipes', () => {
     await expect(programVersion('/bin/true', [])).rejects.toThrow('expected a version');
   });
 
-  test('pause is compiled once', async () => {
+  test('pause is the same whenever it is compiled, and a script where there is no compiler', async () => {
     await using folder = await testFolder();
-    const env = { XDG_CACHE_HOME: folder.path };
-    const path = await compilePause({ env });
-    expect(await compilePause({ env })).toBe(path);
+    const env = await fakePrograms(folder.path, { busybox: BUSYBOX });
+    const made = await pause.make({ env: { ...env, PATH: join(folder.path, 'bin') } });
+    const entry = made.spec.layers.flat().find(({ path }) => path === 'pause');
+    const source = entry?.type === 'file' && 'content' in entry.source ? entry.source.content : '';
+    expect(source).toMatch(/^#!\/bin\/sh\ntrap /);
+    expect(made.spec.layers.flat()).toContainEqual(expect.objectContaining({ path: 'bin/sh', target: '/bin/busybox' }));
+    const compiled = await compilePause();
+    if (compiled !== undefined) expect((await compilePause())?.equals(compiled)).toBe(true);
+  });
+});
+
+/** What busybox prints, asked for its commands. */
+const BUSYBOX = 'printf "bin/sh\\nusr/bin/env\\nusr/bin/wget\\nlinuxrc\\n"';
+
+/** Shell scripts by their names in a folder that comes first on the PATH, with a cache folder of their own. */
+async function fakePrograms(folder: string, programs: Record<string, string>): Promise<NodeJS.ProcessEnv> {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  for (const [name, script] of Object.entries({ ldd: 'echo "\tstatically linked"', ...programs })) {
+    await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(bin, name), 0o755);
+  }
+  return { PATH: `${bin}:/usr/bin:/bin`, XDG_CACHE_HOME: folder };
+}
+
+describe('busybox', () => {
+  test('is taken from the PATH if it is a static one, without the command that crashes', async () => {
+    await using folder = await testFolder();
+    const env = await fakePrograms(folder.path, { busybox: BUSYBOX });
+    const path = join(folder.path, 'bin', 'busybox');
+    expect(await ensureBusybox({ env })).toEqual({ path, links: ['/bin/sh', '/usr/bin/env'] });
   });
 
-  test('a busybox on the PATH is taken if it is a static one', async () => {
+  test('is fetched once, and again when the cached one no longer starts', async () => {
     await using folder = await testFolder();
-    const bin = join(folder.path, 'bin');
-    await mkdir(bin);
-    await writeFile(join(bin, 'busybox'), '#!/bin/sh\nprintf "bin/sh\\nusr/bin/env\\nusr/bin/wget\\nlinuxrc\\n"\n');
-    await chmod(join(bin, 'busybox'), 0o755);
-    expect(await ensureBusybox({ env: { PATH: bin, XDG_CACHE_HOME: folder.path } })).toEqual({
-      path: join(bin, 'busybox'),
-      links: ['/bin/sh', '/usr/bin/env'],
+    const dpkg = `mkdir -p "$3/bin" && printf '#!/bin/sh\\n%s\\n' '${BUSYBOX}' > "$3/bin/busybox" && chmod +x "$3/bin/busybox"`;
+    const env = await fakePrograms(folder.path, {
+      busybox: BUSYBOX,
+      ldd: 'echo "libc.so.6 => /lib/libc.so.6 (0x0000)"',
+      'apt-get': 'echo asked >> "$XDG_CACHE_HOME/asked"; touch package.deb',
+      dpkg,
     });
+    const { path, links } = await ensureBusybox({ env });
+    expect(links).toEqual(['/bin/sh', '/usr/bin/env']);
+    expect(path.startsWith(join(folder.path, 'qdrant-bench'))).toBe(true);
+    await ensureBusybox({ env });
+    expect(await readFile(join(folder.path, 'asked'), 'utf8')).toBe('asked\n');
+    await truncate(path, 3);
+    await ensureBusybox({ env });
+    expect(await readFile(join(folder.path, 'asked'), 'utf8')).toBe('asked\nasked\n');
+    expect(await readdir(join(folder.path, 'qdrant-bench', 'images'))).toEqual(['busybox']);
+  });
+
+  test.each([
+    [{ 'apt-get': 'echo no network >&2; exit 100' }, /ended with 100: no network.*Install busybox-static/],
+    [{ 'apt-get': 'exit 0' }, /left no package.*Install busybox-static/],
+  ])('that cannot be had is asked for: %o', async (programs, message) => {
+    await using folder = await testFolder();
+    const env = await fakePrograms(folder.path, programs);
+    await expect(ensureBusybox({ env })).rejects.toThrow(message);
+    await expect(ensureBusybox({ env: { ...env, PATH: '/nowhere' } })).rejects.toThrow('apt-get cannot be started');
   });
 });
 

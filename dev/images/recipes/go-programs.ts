@@ -1,25 +1,19 @@
+import { corednsVersion, localPathVersion, natsVersion } from '../../go/programs.ts';
 import { ensureGoTools, type GoTool } from '../../go/tools.ts';
 import type { Recipe } from '../recipe.ts';
-import { programVersion, staticImage } from './static.ts';
+import { staticImage } from './static.ts';
 
 /** A program that our Go build makes. */
-function goProgram(tool: GoTool, summary: string, versionArgs: readonly string[] | undefined): Recipe {
-  return staticImage(
-    tool,
-    summary,
-    async ({ onProgress, signal, env }) => {
-      const path = (await ensureGoTools([tool], { onProgress, signal, env }))[tool];
-      // One that does not know its version is told apart by its content.
-      return { path, version: versionArgs === undefined ? '0' : await programVersion(path, versionArgs, signal) };
-    },
-    { tagByContent: versionArgs === undefined },
-  );
-}
+const goProgram = (tool: GoTool, version: string, summary: string): Recipe =>
+  staticImage(tool, summary, async ({ onProgress, signal, env }) => {
+    const tools = await ensureGoTools([tool], { onProgress, signal, env });
+    return { path: tools[tool], version };
+  });
 
-export const nats: Recipe = { ...goProgram('nats-server', 'the NATS server', ['--version']), repository: 'nats' };
-export const coredns: Recipe = goProgram('coredns', 'the DNS server of a cluster', ['-version']);
-export const localPathProvisioner: Recipe = goProgram(
+export const nats: Recipe = { ...goProgram('nats-server', natsVersion, 'the NATS server'), repository: 'nats' };
+export const coredns = goProgram('coredns', corednsVersion, 'the DNS server of a cluster');
+export const localPathProvisioner = goProgram(
   'local-path-provisioner',
+  localPathVersion,
   "makes volumes of a node's folders",
-  undefined,
 );

@@ -1,8 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { existsSync } from 'node:fs';
-import { cacheRoot, prune } from '../../qdrant/engine-cache.ts';
 import { runProcess } from '../../qdrant/run-process.ts';
 import type { MakeOptions, Recipe } from '../recipe.ts';
 import { Rootfs } from '../rootfs.ts';
@@ -11,7 +9,6 @@ import { addShell } from './shell.ts';
 const SOURCE = join(import.meta.dirname, 'pause.c');
 /** The user Kubernetes' own pause image has. */
 const USER = 65_535;
-const KEPT_BUILDS = 2;
 
 /** The same in the shell's words, for a machine without a C compiler; the shell takes in orphans by itself. */
 const SCRIPT = `#!/bin/sh
@@ -22,31 +19,20 @@ while :; do
 done
 `;
 
-/** The static program, compiled once for each source; undefined where no compiler makes one. */
-export async function compilePause({ signal, env = process.env }: MakeOptions = {}): Promise<string | undefined> {
-  const key = createHash('sha256')
-    .update(process.arch)
-    .update(await readFile(SOURCE))
-    .digest('hex')
-    .slice(0, 16);
-  const home = join(cacheRoot(env), 'images', 'pause');
-  const path = join(home, key);
-  if (existsSync(path)) return path;
-  await mkdir(home, { recursive: true });
-  const draft = `${path}.${randomUUID()}`;
+/** The static program, the same whenever it is compiled; undefined where no compiler makes one. Takes a moment. */
+export async function compilePause({ signal, env = process.env }: MakeOptions = {}): Promise<Buffer | undefined> {
+  const folder = await mkdtemp(join(tmpdir(), 'qdrant-bench-pause-'));
+  const path = join(folder, 'pause');
   try {
-    const flags = ['-static', '-Os', '-s', '-Wall', '-Werror'];
-    const { code } = await runProcess('cc', [...flags, '-o', draft, SOURCE], { signal, timeoutMs: 120_000 });
-    if (code !== 0) return undefined;
-    await rename(draft, path);
+    const flags = ['-static', '-Os', '-s', '-Wall'];
+    const { code } = await runProcess('cc', [...flags, '-o', path, SOURCE], { env, signal, timeoutMs: 120_000 });
+    return code === 0 ? await readFile(path) : undefined;
   } catch (error) {
     if (signal?.aborted === true) throw error;
     return undefined;
   } finally {
-    await rm(draft, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
-  await prune(home, key, KEPT_BUILDS);
-  return path;
 }
 
 export const pause: Recipe = {
@@ -59,7 +45,7 @@ export const pause: Recipe = {
       await addShell(rootfs, options);
       rootfs.file('/pause', { content: SCRIPT }, 0o755);
     } else {
-      rootfs.file('/pause', { file: compiled }, 0o755);
+      rootfs.file('/pause', { content: compiled }, 0o755);
     }
     return {
       version: '1',
