@@ -76,8 +76,8 @@ const TRANSITION_RULES = [
 
 /** Of metadata a CRD may restrict the name only; ours becomes part of other objects' names. */
 function metadata(): StructuralSchema {
-  const { description: _, ...name } = structural(sweepSchema.shape.metadata.shape.name, 'metadata.name');
-  return { type: 'object', properties: { name } };
+  const { type, minLength, maxLength, pattern } = structural(sweepSchema.shape.metadata.shape.name, 'metadata.name');
+  return { type: 'object', properties: { name: { type, minLength, maxLength, pattern } } };
 }
 
 /** The CustomResourceDefinition of QdrantSweep, generated from the zod schemas. */

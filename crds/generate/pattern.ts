@@ -27,3 +27,10 @@ export function boundsLength(pattern: RegExp): boolean {
   const bare = source.replaceAll(/\\./g, 'x').replaceAll(/\[[^\]]*\]/g, 'x');
   return source.startsWith('^') && source.endsWith('$') && !/[*+|]|\{\d+,\}/.test(bare);
 }
+
+/** The same pattern as a CEL literal. Raw, so that no backslash means anything but itself. */
+export function celPattern(pattern: RegExp): string {
+  const source = re2Source(pattern);
+  if (source.includes("'")) throw new Error(`pattern ${pattern} has a '; a raw CEL literal cannot hold one`);
+  return `r'${source}'`;
+}

@@ -86,6 +86,29 @@ describe('the structural schema', () => {
     });
   });
 
+  it('says in words what a pattern wants', () => {
+    const schema = withRule(
+      z
+        .string()
+        .max(5)
+        .regex(/^\/\d+$/, 'must be / and digits'),
+      {
+        rule: "self != '/0'",
+        message: 'must not be /0',
+        holds: (text) => text !== '/0',
+      },
+    );
+    expect(structural(schema, 'x')).toEqual({
+      type: 'string',
+      maxLength: 5,
+      pattern: '^/\\d+$',
+      'x-kubernetes-validations': [
+        { rule: "self.matches(r'^/\\d+$')", message: 'must be / and digits' },
+        { rule: "self != '/0'", message: 'must not be /0' },
+      ],
+    });
+  });
+
   it('has the rule of a one-of', () => {
     const schema = exactlyOneOf(z.strictObject({ a: z.boolean().optional(), b: z.boolean().optional() }), ['a', 'b']);
     expect(structural(schema, 'x')['x-kubernetes-validations']).toEqual([
@@ -145,6 +168,7 @@ describe('the structural schema', () => {
     ],
     ['a pattern with flags', z.string().max(5).regex(/^a/i), 'has flags'],
     ['a pattern that matches anywhere', z.string().max(5).regex(/a/), 'must begin with ^'],
+    ['a pattern CEL cannot hold', z.string().max(5).regex(/^'/, 'must be quoted'), "has a '"],
     ['a format of zod', z.email().max(5), 'email on a string'],
     ['a number format', z.float32(), 'the number format float32'],
     ['a multiple', z.number().multipleOf(2), 'multiple_of on a number'],

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { celRules } from '../rules.ts';
-import { boundsLength, re2Source } from './pattern.ts';
+import { celRules, type CelRule } from '../rules.ts';
+import { boundsLength, celPattern, re2Source } from './pattern.ts';
 
 /** A node of a structural OpenAPI v3 schema, as far as we write it. */
 export interface StructuralSchema {
@@ -22,6 +22,7 @@ export interface StructuralSchema {
   required?: string[];
   properties?: Record<string, StructuralSchema>;
   additionalProperties?: StructuralSchema;
+  'x-kubernetes-validations'?: CelRule[];
   [extension: `x-kubernetes-${string}`]: unknown;
 }
 
@@ -56,6 +57,7 @@ export function structural(schema: z.core.$ZodType, path: string): StructuralSch
   if (nullable) node.nullable = true;
   for (const layer of layers) Object.assign(node, kubernetesExtensions(layer));
   const rules = layers.toReversed().flatMap((layer) => rulesOf(layer, path));
+  rules.unshift(...(node['x-kubernetes-validations'] ?? []));
   if (rules.length) node['x-kubernetes-validations'] = rules;
   return node;
 }
@@ -87,7 +89,7 @@ function kubernetesExtensions(schema: z.core.$ZodType): StructuralSchema {
 }
 
 /** The CEL rules of one layer. A refinement without one would be checked by the CLI and not by the API server. */
-function rulesOf(schema: z.core.$ZodType, path: string): { rule: string; message: string }[] {
+function rulesOf(schema: z.core.$ZodType, path: string): CelRule[] {
   const rules = celRules.get(schema as z.ZodType)?.rules ?? [];
   const refinements = (defOf(schema).checks ?? []).filter((check) => check._zod.def.check === 'custom');
   if (refinements.length !== rules.length) {
@@ -182,11 +184,7 @@ function string(def: z.core.$ZodStringDef, path: string): StructuralSchema {
       [node.format, bounded] = ['date-time', true];
     } else if (check.check === 'string_format' && check.format === 'regex' && check.pattern) {
       if (node.pattern !== undefined) throw new UnsupportedSchemaError(path, 'two patterns; make them one');
-      try {
-        node.pattern = re2Source(check.pattern);
-      } catch (error) {
-        throw new UnsupportedSchemaError(path, (error as Error).message);
-      }
+      Object.assign(node, pattern(check.pattern, check, path));
       bounded ||= boundsLength(check.pattern);
     } else {
       const what = check.check === 'string_format' ? check.format : check.check;
@@ -195,6 +193,23 @@ function string(def: z.core.$ZodStringDef, path: string): StructuralSchema {
   }
   if (!bounded) throw new UnsupportedSchemaError(path, 'a string without a bound; add .max()');
   return node;
+}
+
+/**
+ * A pattern, and beside it a rule that says in words what the pattern wants: for a pattern alone the API server prints
+ * the regular expression.
+ */
+function pattern(regex: RegExp, check: CheckDef, path: string): StructuralSchema {
+  try {
+    const said = check.error?.({ code: 'invalid_format' } as z.core.$ZodRawIssue);
+    const message = typeof said === 'string' ? said : said?.message;
+    return {
+      pattern: re2Source(regex),
+      ...(message ? { 'x-kubernetes-validations': [{ rule: `self.matches(${celPattern(regex)})`, message }] } : {}),
+    };
+  } catch (error) {
+    throw new UnsupportedSchemaError(path, (error as Error).message);
+  }
 }
 
 function number(def: z.core.$ZodNumberDef, path: string): StructuralSchema {
@@ -218,13 +233,13 @@ function number(def: z.core.$ZodNumberDef, path: string): StructuralSchema {
 
 /** A quantity or port that may be written as a number or a text. A structural schema allows no other union. */
 function intOrString(def: z.core.$ZodUnionDef, path: string): StructuralSchema {
-  const kinds = def.options.map((option) => structural(option, path));
+  const kinds = def.options.map((option) => body(option, path));
   const text = kinds.find((kind) => kind.type === 'string' && !kind.enum);
   const whole = kinds.find((kind) => kind.type === 'integer');
   if (kinds.length !== 2 || !text || !whole) {
     throw new UnsupportedSchemaError(path, 'a union other than z.string() | z.int(); use exactlyOneOf');
   }
-  if (kinds.some((kind) => kind['x-kubernetes-validations'])) {
+  if (def.options.some((option) => rulesOf(option, path).length)) {
     throw new UnsupportedSchemaError(path, 'a rule on one side of a union; put it on the union');
   }
   return {
