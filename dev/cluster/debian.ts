@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { cacheRoot } from '../qdrant/engine-cache.ts';
@@ -88,6 +88,7 @@ export async function ensureDebianParts(set: PackageSet, options: DebianOptions 
     for (const file of await readdir(join(draft, 'archives'))) {
       if (file.endsWith('.deb')) await run('dpkg', ['-x', join(draft, 'archives', file), join(draft, 'root')], signal);
     }
+    await linkAlternatives(join(draft, 'root', 'usr/sbin'));
     const absent = await missingProgram(new DebianParts(join(draft, 'root')), set);
     if (absent !== undefined) {
       throw new PackagesUnavailable(
@@ -103,6 +104,14 @@ export async function ensureDebianParts(set: PackageSet, options: DebianOptions 
     return parts;
   } finally {
     await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** `iptables` is a name that the package's installation script makes, which is not run. */
+async function linkAlternatives(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const plain = name.replace(/^(ip6?tables)-nft/, '$1');
+    if (plain !== name && !(await exists(join(folder, plain)))) await symlink(name, join(folder, plain));
   }
 }
 

@@ -61,6 +61,17 @@ export async function ensureGoTools<Name extends GoTool>(
   return Object.fromEntries(found) as Record<Name, string>;
 }
 
+/** Whether all of these are in the cache, so that `ensureGoTools` needs neither Go nor a network. */
+export async function haveGoTools(
+  names: readonly GoTool[],
+  { signal, env = process.env, dir = moduleDir }: EnsureToolsOptions = {},
+): Promise<boolean> {
+  const root = join(cacheRoot(env), 'go-tools');
+  const sources = await sourcesKey(dir);
+  const paths = await Promise.all(names.map((name) => cached(name, root, sources, signal)));
+  return paths.every((path) => path !== undefined);
+}
+
 /** Names a set of programs by what decides their content: 16 hex digits. */
 async function sourcesKey(dir: string): Promise<string> {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${JSON.stringify(programs)}`);

@@ -1,0 +1,136 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProcess } from '../qdrant/run-process.ts';
+import { identify, isAlive, type ProcessId, startDetached, stopProcess } from './process.ts';
+
+/**
+ * A cluster lives in a network and a mount namespace of its own, which one sleeping process holds: everything it
+ * mounts, and every address and packet rule, is gone when its last process is.
+ */
+export type Holder = ProcessId & { mountNamespace: string };
+
+/** Folders that container programs insist on; inside the namespace each is a folder of the state directory. */
+const insisted = ['/var/lib/kubelet', '/var/lib/cni', '/run/containerd', '/var/log/pods', '/var/log/containers'];
+
+/** The command line that runs a program inside. */
+export function inside(holder: ProcessId, command: string, args: readonly string[]): [string, string[]] {
+  return ['nsenter', ['--target', String(holder.pid), '--net', '--mount', '--', command, ...args]];
+}
+
+/** Runs a program, and throws with what it said when it fails. */
+export async function must(command: string, args: readonly string[], signal?: AbortSignal): Promise<string> {
+  const result = await runProcess(command, args, { signal, timeoutMs: 60_000 });
+  if (result.code === 0) return result.stdout;
+  const said = (result.stderr.trim() || result.stdout.trim()).slice(-2000);
+  throw new Error(`\`${command} ${args.join(' ')}\` failed (${result.code ?? result.signal}): ${said}`);
+}
+
+/** Runs a program inside, and throws with what it said when it fails. */
+export async function mustInside(holder: ProcessId, command: string, args: readonly string[]): Promise<string> {
+  return must(...inside(holder, command, args));
+}
+
+/**
+ * Makes the folders that must exist as mount points. Resolves with those that were missing, outermost first, for
+ * `removeMountPoints`.
+ */
+export async function makeMountPoints(): Promise<string[]> {
+  const made: string[] = [];
+  for (const folder of insisted) {
+    const missing: string[] = [];
+    for (let path = folder; !(await exists(path)); path = dirname(path)) missing.unshift(path);
+    for (const path of missing) {
+      await mkdir(path);
+      made.push(path);
+    }
+  }
+  return made;
+}
+
+/** Removes such folders, unless somebody has put something into them. */
+export async function removeMountPoints(made: readonly string[]): Promise<void> {
+  for (const path of made.toReversed()) await rmdir(path).catch(() => undefined);
+}
+
+/** Starts the holder and sets up its mounts. */
+export async function startHolder(stateDir: string, log: string): Promise<Holder> {
+  const own = readlinkSync('/proc/self/ns/mnt');
+  const args = ['--net', '--mount', '--propagation', 'slave', '--', 'sleep', 'infinity'];
+  const id = await startDetached('unshare', args, { log });
+  const until = Date.now() + 10_000;
+  let mountNamespace = own;
+  while (mountNamespace === own || commandOf(id.pid) !== 'sleep') {
+    if (!isAlive(id) || Date.now() > until) throw new Error(`no new network and mount namespace: see ${log}`);
+    await sleep(10);
+    mountNamespace = namespaceOf(id.pid) ?? own;
+  }
+  try {
+    // Volumes that a pod mounts must reach the others, and nothing this machine sees.
+    await mustInside(id, 'mount', ['--make-rshared', '/']);
+    for (const folder of insisted) {
+      const source = join(stateDir, 'mounts', folder.slice(1).replaceAll('/', '-'));
+      await mkdir(source, { recursive: true });
+      await mustInside(id, 'mount', ['--bind', source, folder]);
+    }
+  } catch (error) {
+    await stopProcess(id, 0);
+    throw error;
+  }
+  return { ...id, mountNamespace };
+}
+
+/** Whether the holder still holds. */
+export function holds(holder: Holder): boolean {
+  return isAlive(holder) && namespaceOf(holder.pid) === holder.mountNamespace;
+}
+
+/**
+ * Ends everything that runs in the holder's mount namespace, the holder last. `witnesses` are processes that were
+ * started inside: when none of them nor the holder is left, the namespace's number may be another's by now.
+ */
+export async function endNamespace(holder: Holder, witnesses: readonly ProcessId[]): Promise<void> {
+  const known = [holder, ...witnesses];
+  if (!known.some((id) => isAlive(id) && namespaceOf(id.pid) === holder.mountNamespace)) return;
+  for (;;) {
+    const left = processesIn(holder.mountNamespace).filter((id) => id.pid !== holder.pid);
+    if (left.length === 0) break;
+    await Promise.all(left.map((id) => stopProcess(id, 2000)));
+  }
+  await stopProcess(holder, 0);
+}
+
+/** All processes of a mount namespace such as `mnt:[4026532345]`. */
+export function processesIn(mountNamespace: string): ProcessId[] {
+  const found: ProcessId[] = [];
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name) || namespaceOf(Number(name)) !== mountNamespace) continue;
+    const id = identify(Number(name));
+    if (id !== undefined) found.push(id);
+  }
+  return found;
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+function commandOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`).replace(/^.*\//, '');
+  } catch {
+    return undefined;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
