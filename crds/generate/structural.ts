@@ -201,7 +201,10 @@ function string(def: z.core.$ZodStringDef, path: string): StructuralSchema {
  */
 function pattern(regex: RegExp, check: CheckDef, path: string): StructuralSchema {
   try {
-    const said = check.error?.({ code: 'invalid_format' } as z.core.$ZodRawIssue);
+    const said = (check.error as z.core.$ZodErrorMap | undefined)?.({
+      code: 'invalid_format',
+      input: '',
+    } as z.core.$ZodRawIssue);
     const message = typeof said === 'string' ? said : said?.message;
     return {
       pattern: re2Source(regex),
