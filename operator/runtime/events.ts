@@ -47,6 +47,7 @@ const SERIES_WRITE_MS = 30_000;
 const MAX_SERIES = 500;
 /** Events that wait for the API server; beyond, they are lost: they must not fill the memory while it is away. */
 const MAX_WAITING = 100;
+/** In bytes: the API server refuses a longer note. */
 const MAX_NOTE = 1024;
 
 /** Writes events. None of them may fail or delay a sweep: it never throws, and what is lost is logged and counted. */
@@ -108,7 +109,7 @@ export class EventRecorder {
       type: event.type,
       reason: event.reason,
       action: event.action ?? event.reason,
-      note: event.note.length > MAX_NOTE ? `${event.note.slice(0, MAX_NOTE - 1)}…` : event.note,
+      note: shortened(event.note),
       regarding: {
         apiVersion,
         kind,
@@ -154,6 +155,14 @@ export class EventRecorder {
         this.#waiting -= 1;
       });
   }
+}
+
+/** Cut to {@link MAX_NOTE} bytes, between characters. */
+function shortened(note: string): string {
+  const bytes = Buffer.from(note);
+  if (bytes.length <= MAX_NOTE) return note;
+  const end = bytes.subarray(0, MAX_NOTE - 3).toString('utf8');
+  return `${end.replace(/\uFFFD+$/, '')}…`;
 }
 
 const pick = ({ apiVersion, kind }: { apiVersion: string; kind: string }) => ({ apiVersion, kind });

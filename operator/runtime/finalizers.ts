@@ -1,4 +1,4 @@
-import { type Kube, type KubeKind, type KubeObject, type ObjectRef, isConflict, refOf } from './kube.ts';
+import { type Kube, type KubeKind, type KubeObject, type ObjectRef, isConflict, isNotFound, refOf } from './kube.ts';
 
 const MAX_TRIES = 10;
 
@@ -56,8 +56,7 @@ async function change(
       const { resourceVersion } = object.metadata;
       return await kube.mergePatch(ref, { metadata: { resourceVersion, uid, finalizers } }, signal);
     } catch (error) {
-      const gone = (error as { status?: number }).status === 404;
-      if (gone) return undefined;
+      if (isNotFound(error)) return undefined;
       if (!isConflict(error) || tries === MAX_TRIES) throw error;
       object = await kube.get(ref, signal);
     }

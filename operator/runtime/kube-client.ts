@@ -12,6 +12,8 @@ import {
   type ObjectRef,
   type WatchEvent,
   type WatchOptions,
+  isConflict,
+  isNotFound,
   KubeError,
 } from './kube.ts';
 import { failed, refused, text } from './response.ts';
@@ -76,7 +78,7 @@ export class KubeClient implements Kube {
     try {
       return await this.#object({ method: 'GET', path: objectPath(ref), signal });
     } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return undefined;
+      if (isNotFound(error)) return undefined;
       throw error;
     }
   }
@@ -149,10 +151,9 @@ export class KubeClient implements Kube {
       await this.#object({ method: 'DELETE', path: objectPath(ref), body, signal });
       return true;
     } catch (error) {
-      if (!(error instanceof KubeError)) throw error;
+      if (isNotFound(error)) return false;
       // Another object has the name by now.
-      if (uid && error.status === 409 && error.message.includes('UID in precondition')) return false;
-      if (error.status === 404) return false;
+      if (uid && isConflict(error) && /UID in (the )?precondition/.test(String(error))) return false;
       throw error;
     }
   }

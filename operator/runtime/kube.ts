@@ -122,7 +122,7 @@ export class KubeError extends Error {
   override readonly name = 'KubeError';
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
-  /** Kubernetes' own: `NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, `Expired` …; `Unreachable`, `Timeout`, `Malformed` are ours. */
+  /** Kubernetes' own: `NotFound`, `AlreadyExists`, `Conflict`, `Invalid`, `Expired` …; `Unreachable`, `Timeout`, `Malformed`, `TooLarge` and `NoSuchPath` (a kind this server does not have) are ours. */
   readonly reason: string;
   /** Seconds the server wants us to wait. */
   readonly retryAfter: number | undefined;
@@ -143,6 +143,9 @@ export class KubeError extends Error {
 /** Somebody changed the object meanwhile: read it again and repeat. (A taken name is 409 as well, but is no conflict.) */
 export const isConflict = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason !== 'AlreadyExists';
+
+/** There is no such object; unlike `NoSuchPath`, where the server does not know the kind, as before its CRD is there. */
+export const isNotFound = (error: unknown): boolean => error instanceof KubeError && error.reason === 'NotFound';
 
 export const alreadyExists = (error: unknown): boolean =>
   error instanceof KubeError && error.reason === 'AlreadyExists';

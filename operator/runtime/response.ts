@@ -26,7 +26,7 @@ export async function refused(response: Dispatcher.ResponseData, subject: string
   const retryAfter = Number(headers['retry-after'] ?? NaN);
   return new KubeError(
     statusCode,
-    reason ?? `HTTP ${statusCode}`,
+    reason ?? (statusCode === 404 ? 'NoSuchPath' : `HTTP ${statusCode}`),
     `${subject}: ${(message ?? said).slice(0, MAX_SAID)}`,
     {
       retryAfter: Number.isFinite(retryAfter) ? retryAfter : undefined,

@@ -175,12 +175,18 @@ describe('a status writer', () => {
     writer.write(ref, { n: 2 });
     await writer.flush();
     expect(writes.map(({ status }) => status['n'])).toEqual([1, 2]);
+    writer.write(ref, { n: 2, phase: 'Running' });
+    await clock.advance(10_000);
+    writer.write(ref, { n: 2, phase: 'Completed' });
+    writer.write(ref, { n: 2, phase: 'Failed' });
+    await writer.flush();
+    expect(writes.at(-1)?.status).toEqual({ n: 2, phase: 'Failed' });
     writer.write(ref, { n: 3 });
     writer.forget(ref);
     writer.forget(ref);
     await clock.advance(60_000);
     await writer.flush();
-    expect(writes).toHaveLength(2);
+    expect(writes).toHaveLength(5);
     expect(clock.waiting).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
-import { type Kube, type ObjectRef, isConflict, isTransient } from './kube.ts';
+import { type Kube, type ObjectRef, isConflict, isNotFound, isTransient } from './kube.ts';
 import { mergePatch } from './merge-patch.ts';
 import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
 
@@ -73,10 +73,14 @@ export class StatusWriter {
   async flush(): Promise<void> {
     await Promise.all(
       Array.from(this.#entries.values(), async (entry) => {
-        await entry.writing;
-        entry.cancel?.();
-        delete entry.cancel;
-        if (entry.wanted) await this.#start(entry);
+        // Twice at most: what is under way, and what came meanwhile. What fails waits for its turn.
+        for (let writes = 0; writes < 2; writes += 1) {
+          await entry.writing;
+          if (!entry.wanted) return;
+          entry.cancel?.();
+          delete entry.cancel;
+          await this.#start(entry);
+        }
       }),
     );
   }
@@ -158,7 +162,7 @@ export class StatusWriter {
         await this.#options.kube.patchStatus(ref, patch, resourceVersion ? { resourceVersion } : {});
         return 'written';
       } catch (error) {
-        if ((error as { status?: number }).status === 404) return 'gone';
+        if (isNotFound(error)) return 'gone';
         if (!isConflict(error) || tries === MAX_TRIES) throw error;
       }
     }
