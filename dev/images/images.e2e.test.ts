@@ -113,10 +113,13 @@ describe.skipIf(here !== undefined)(`images, tried as read-only containers ${her
       expect(JSON.parse(container.output()).imported).toBeGreaterThan(5);
     });
 
-    test('the load generator starts', async () => {
-      const container = bench.start({ args: ['/app/loadgen/main.ts', '--help'] });
+    test.each([
+      ['loadgen/main.ts', 'Carries out one load generator job'],
+      ['loadgen/pod/main.ts', 'in a pod and publishes what it finds on NATS'],
+    ])('%s starts', async (path, text) => {
+      const container = bench.start({ args: [path, '--help'] });
       expect(await container.exited, container.output()).toBe(0);
-      expect(container.output()).toContain('Carries out one load generator job');
+      expect(container.output()).toContain(text);
     });
 
     test('its name says what it holds', () => {

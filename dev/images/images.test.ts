@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ensureBusybox } from './busybox.ts';
 import { buildImage, IMAGE_NAMES } from './images.ts';
 import { main } from './main.ts';
+import { planImage, writeImage } from './oci.ts';
 import { readImage } from './read-image.ts';
 import type { Recipe } from './recipe.ts';
 import { makeBench } from './recipes/bench.ts';
@@ -20,6 +21,12 @@ const recipe = (content: () => string, tagByContent = true): Recipe => ({
     return Promise.resolve({ version: '1.2', tagByContent, spec });
   },
 });
+
+/** Puts a whole image, but another one, in a tar's place. */
+async function otherImage(tar: string, content: string, ref: string): Promise<void> {
+  const { spec } = await recipe(() => content).make({});
+  await writeImage(await planImage(spec), ref, tar);
+}
 
 describe('an image in the cache', () => {
   test('is made once for one content, and its name follows the content', async () => {
@@ -62,6 +69,8 @@ describe('an image in the cache', () => {
     ['empty', (tar: string) => truncate(tar, 0)],
     ['of other bytes', (tar: string) => writeFile(tar, 'rubbish')],
     ['gone', (tar: string) => rm(tar)],
+    ['of another content', (tar: string) => otherImage(tar, 'b', 'qdrant-bench.local/try:1.2-00000000')],
+    ['of another name', (tar: string) => otherImage(tar, 'a', 'qdrant-bench.local/other:1')],
   ])('that is %s is made again', async (_, damage) => {
     await using folder = await testFolder();
     const env = { XDG_CACHE_HOME: folder.path };
