@@ -1,0 +1,94 @@
+import { readFile, stat } from 'node:fs/promises';
+import { checkJobAddress, messageId, type JobAddress } from '../../operator/bus/subjects.ts';
+import { errorText } from '../job-error.ts';
+
+/** What a pod is told by its Job. */
+export interface PodConfig {
+  /** The job document, as text. */
+  job: string;
+  /** `nats://host:port` */
+  natsUrl: string;
+  /** Text of the creds file. */
+  natsCreds: string;
+  address: JobAddress;
+  podUid: string;
+  /** For the log: whose job this is. */
+  sweep: string | undefined;
+}
+
+/** The pod was started wrongly; starting it again will not help. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** A job is at most this long: bodies and searches, no data. */
+const MAX_JOB_BYTES = 16 * 2 ** 20;
+const MAX_CREDS_BYTES = 65_536;
+
+/**
+ * Reads the job file named by the first argument, and the environment: QDRANT_BENCH_NATS_URL, QDRANT_BENCH_NATS_CREDS (a
+ * path), QDRANT_BENCH_NAMESPACE, QDRANT_BENCH_JOB, QDRANT_BENCH_POD_UID; QDRANT_BENCH_SWEEP may be left out.
+ * @throws {ConfigError}
+ */
+export async function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<PodConfig> {
+  const path = argv[2];
+  if (path === undefined) throw new ConfigError('the path of the job file is missing: expected as first argument');
+  const natsUrl = required(env, 'QDRANT_BENCH_NATS_URL');
+  if (!/^(nats|tls):\/\/[^\s@/]+$/.test(natsUrl)) {
+    throw new ConfigError(
+      `QDRANT_BENCH_NATS_URL is ${JSON.stringify(natsUrl.replace(/\/\/.*@/, '//…@'))}: expected nats://host:port without credentials, which belong in the file that QDRANT_BENCH_NATS_CREDS names`,
+    );
+  }
+  const credsPath = required(env, 'QDRANT_BENCH_NATS_CREDS');
+  const address = { namespace: required(env, 'QDRANT_BENCH_NAMESPACE'), job: required(env, 'QDRANT_BENCH_JOB') };
+  const podUid = required(env, 'QDRANT_BENCH_POD_UID');
+  try {
+    checkJobAddress(address);
+    messageId(address, podUid, 1);
+  } catch (error) {
+    throw new ConfigError(`QDRANT_BENCH_NAMESPACE, QDRANT_BENCH_JOB or QDRANT_BENCH_POD_UID: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+  return {
+    job: await readText(path, 'the job file', MAX_JOB_BYTES),
+    natsUrl,
+    natsCreds: await readText(credsPath, 'QDRANT_BENCH_NATS_CREDS', MAX_CREDS_BYTES),
+    address,
+    podUid,
+    sweep: env['QDRANT_BENCH_SWEEP'],
+  };
+}
+
+function required(env: Readonly<Record<string, string | undefined>>, name: string): string {
+  const value = env[name];
+  if (value === undefined || value === '') throw new ConfigError(`${name} is not set; --help says what it means`);
+  return value;
+}
+
+async function readText(path: string, what: string, maxBytes: number): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxBytes) throw new Error(`it has ${size} bytes, at most ${maxBytes} expected`);
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${what} ${path} cannot be read: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** What the log says of a job besides its name, read leniently: an invalid job is refused elsewhere. */
+export function idsOf(job: string): { kind?: string; run?: string; attempt?: number } {
+  try {
+    const { kind, run, attempt } = JSON.parse(job) as Record<string, unknown>;
+    return {
+      ...(typeof kind === 'string' ? { kind } : {}),
+      ...(typeof run === 'string' ? { run } : {}),
+      ...(typeof attempt === 'number' ? { attempt } : {}),
+    };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,284 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { quiet, startBusServer, type BusServer } from '../../dev/nats/testing/bus-server.ts';
+import type { JobAddress } from '../../operator/bus/subjects.ts';
+import type { Message } from '../protocol.ts';
+import { temporaryFolder } from '../testing/fixtures.ts';
+import { ConfigError, idsOf, readConfig } from './config.ts';
+import { connectPublisher, HandoverError } from './nats-publisher.ts';
+
+let nats: BusServer;
+beforeAll(async () => {
+  nats = await startBusServer();
+  await nats.bus().ready(AbortSignal.timeout(20_000));
+});
+afterAll(() => nats.stop());
+
+const MAIN = join(import.meta.dirname, 'main.ts');
+const soon = (): Date => new Date(Date.now() + 600_000);
+const prepareJob = (cacheDir: string, points = 200) => ({
+  kind: 'Prepare',
+  dataset: { synthetic: { points, dimensions: 8, queries: 10 } },
+  limit: 3,
+  cacheDir,
+});
+
+/** Starts the entry point as a Job's container would; ends with its exit code and what it logged. */
+function start(argv: readonly string[], env: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, [MAIN, ...argv], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+  const ended = once(child, 'close').then(([code]) => ({
+    code: code as number,
+    log: text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>),
+  }));
+  return { child, ended, log: () => text };
+}
+
+/** A folder with job and credentials, and the environment that names them. */
+async function podFiles(folder: string, address: JobAddress, job: unknown) {
+  const [jobPath, creds] = [join(folder, 'job.json'), join(folder, 'nats.creds')];
+  await writeFile(jobPath, JSON.stringify(job));
+  await writeFile(creds, await nats.bus().credentials(address, soon()));
+  return {
+    jobPath,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      QDRANT_BENCH_NATS_URL: nats.server.url,
+      QDRANT_BENCH_NATS_CREDS: creds,
+      QDRANT_BENCH_NAMESPACE: address.namespace,
+      QDRANT_BENCH_JOB: address.job,
+      QDRANT_BENCH_POD_UID: '5f0e6c3a-1111-2222-3333-444455556666',
+    },
+  };
+}
+
+describe('the pod', () => {
+  it('prepares a dataset and says so over NATS', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'prepare' };
+    const { jobPath, env } = await podFiles(folder.path, address, prepareJob(folder.path));
+    const pod = start([jobPath], { ...env, QDRANT_BENCH_SWEEP: 'quickstart' });
+    const messages: Message[] = [];
+    const final = await nats.bus().consume(address, {
+      onMessage: async (message) => void messages.push(message),
+      signal: AbortSignal.timeout(30_000),
+    });
+    expect(final).toEqual({ type: 'done' });
+    const results = messages.filter(({ type }) => type !== 'progress');
+    expect(results).toEqual([
+      expect.objectContaining({ type: 'prepared', points: 200, dimensions: 8, queries: 10 }),
+      { type: 'done' },
+    ]);
+    const { code, log } = await pod.ended;
+    expect(code).toBe(0);
+    expect(log[0]).toMatchObject({
+      name: 'loadgen',
+      ...address,
+      sweep: 'quickstart',
+      kind: 'Prepare',
+      msg: 'starting',
+    });
+  });
+
+  it('says why a job failed', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'failing' };
+    const { jobPath, env } = await podFiles(folder.path, address, { kind: 'Dance', run: 'r1', attempt: 2 });
+    const { code, log } = await start([jobPath], env).ended;
+    expect(code).toBe(1);
+    expect(log[0]).toMatchObject({ run: 'r1', attempt: 2 });
+    const final = await nats.bus().consume(address, {
+      onMessage: async () => undefined,
+      signal: AbortSignal.timeout(10_000),
+    });
+    expect(final).toMatchObject({ type: 'failed', reason: 'Internal', message: /the job is not valid/ });
+  });
+
+  it('ends on SIGTERM without a word', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'stopped' };
+    const { jobPath, env } = await podFiles(folder.path, address, prepareJob(folder.path, 2_000_000));
+    const pod = start([jobPath], env);
+    const begun = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    const results: Message[] = [];
+    const reading = nats.bus().consume(address, {
+      onMessage: async (message) => {
+        if (message.type === 'progress') begun.resolve();
+        else results.push(message);
+      },
+      signal: stop.signal,
+    });
+    await begun.promise;
+    pod.child.kill('SIGTERM');
+    expect((await pod.ended).code).toBe(143);
+    expect(await nats.bus().hasFinal(address)).toBe(false);
+    stop.abort(new Error('enough'));
+    await expect(reading).rejects.toThrow('enough');
+    expect(results).toEqual([]);
+  });
+
+  it('hands its result over after NATS was away', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'patient' };
+    const { jobPath, env } = await podFiles(folder.path, address, prepareJob(folder.path));
+    await nats.server.kill();
+    const pod = start([jobPath], env);
+    while (!pod.log().includes('NATS is not reachable')) await sleep(20);
+    await nats.server.restart();
+    expect((await pod.ended).code).toBe(0);
+    expect(await nats.bus().hasFinal(address)).toBe(true);
+  });
+
+  it('tells wrong configuration by its exit code', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'wrong' };
+    const { jobPath, env } = await podFiles(folder.path, address, prepareJob(folder.path));
+    const { QDRANT_BENCH_JOB: _, ...missing } = env;
+    const { code, log } = await start([jobPath], missing).ended;
+    expect(code).toBe(64);
+    expect(log.at(-1)?.msg).toMatch(/^QDRANT_BENCH_JOB is not set/);
+    const expired = join(folder.path, 'expired.creds');
+    const creds = await nats.bus().credentials(address, new Date(Date.now() + 100));
+    await writeFile(expired, creds);
+    await sleep(2000);
+    const refused = await start([jobPath], { ...env, QDRANT_BENCH_NATS_CREDS: expired }).ended;
+    expect(refused.code).toBe(64);
+    expect(refused.log.at(-1)?.msg).toMatch(/refuses the credentials of this job/);
+    // No seed, no token in the log.
+    expect(JSON.stringify(refused.log)).not.toMatch(/SU[A-Z2-7]{56}|eyJ/);
+  });
+
+  it('explains itself', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--help']);
+    expect(stdout).toContain('QDRANT_BENCH_NATS_CREDS');
+    expect(stdout).toMatch(/64 +wrongly configured/);
+  });
+});
+
+describe('the configuration', () => {
+  const env = {
+    QDRANT_BENCH_NATS_URL: 'nats://nats:4222',
+    QDRANT_BENCH_NATS_CREDS: '/nonexistent',
+    QDRANT_BENCH_NAMESPACE: 'n',
+    QDRANT_BENCH_JOB: 'j',
+    QDRANT_BENCH_POD_UID: 'u',
+  };
+
+  it.each<[string, Record<string, string>, string[], RegExp]>([
+    ['no job file', {}, [], /the path of the job file is missing/],
+    ['a missing job file', {}, ['/nonexistent'], /the job file \/nonexistent cannot be read: ENOENT/],
+    ['another scheme', { QDRANT_BENCH_NATS_URL: 'http://nats' }, ['x'], /expected nats:\/\/host:port/],
+    ['a URL with a password', { QDRANT_BENCH_NATS_URL: 'nats://me:hush@nats' }, ['x'], /^(?!.*hush).*without cred/],
+    ['a job that is two tokens', { QDRANT_BENCH_JOB: 'a.b' }, ['x'], /job "a\.b" is no DNS label/],
+    ['a UID that is none', { QDRANT_BENCH_POD_UID: 'a>' }, ['x'], /pod UID "a>"/],
+  ])('is refused for %s', async (_, changes, argv, why) => {
+    const error = await readConfig(['node', 'main.ts', ...argv], { ...env, ...changes }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as Error).message).toMatch(why);
+  });
+
+  it('bounds the files', async () => {
+    await using folder = await temporaryFolder();
+    const [job, creds] = [join(folder.path, 'job'), join(folder.path, 'creds')];
+    await writeFile(job, '{}');
+    await writeFile(creds, 'x'.repeat(65_537));
+    const reading = readConfig(['node', 'main.ts', job], { ...env, QDRANT_BENCH_NATS_CREDS: creds });
+    await expect(reading).rejects.toThrow(/65537 bytes, at most 65536/);
+  });
+
+  it('reads ids for the log from any text', () => {
+    expect(idsOf('{"kind":"Measure","run":"r","attempt":3}')).toEqual({ kind: 'Measure', run: 'r', attempt: 3 });
+    for (const text of ['', 'null', '{"run":[]}', '[]']) expect(idsOf(text)).toEqual({});
+  });
+});
+
+describe('the publisher', () => {
+  const address = { namespace: 'pods', job: 'publisher' };
+  const never = new AbortController().signal;
+
+  it('thins out progress, but tells of every phase and its end', async () => {
+    const publisher = await nats.publisher(address);
+    const bus = nats.bus();
+    // The server was restarted: what it had in memory is gone, the stream too.
+    await bus.ready(AbortSignal.timeout(5000));
+    const progress = (phase: 'Recall' | 'Loading', done: number): Message => ({
+      type: 'progress',
+      phase,
+      done,
+      total: 50,
+    });
+    for (const phase of ['Recall', 'Loading'] as const)
+      for (let i = 1; i <= 50; i += 1) await publisher.publish(progress(phase, i));
+    await publisher.publish({ type: 'done' });
+    const said: Message[] = [];
+    await bus.consume(address, {
+      onMessage: async (message) => {
+        if (message.type === 'progress') said.push(message);
+        else while (said.length < 4) await sleep(10);
+      },
+      signal: AbortSignal.timeout(10_000),
+    });
+    expect(said).toEqual([
+      progress('Recall', 1),
+      progress('Recall', 50),
+      progress('Loading', 1),
+      progress('Loading', 50),
+    ]);
+  });
+
+  it('gives a result up after its time, and everything after it at once', async () => {
+    const publisher = await nats.publisher({ ...address, job: 'late' }, { handoverSeconds: 0.5 });
+    await nats.server.kill();
+    try {
+      const first = publisher.publish({ type: 'done' });
+      await expect(first).rejects.toThrow(HandoverError);
+      const before = performance.now();
+      await expect(publisher.publish({ type: 'done' })).rejects.toThrow(/did not take a done message/);
+      expect(performance.now() - before).toBeLessThan(100);
+      // What may be lost is lost without a word.
+      await publisher.publish({ type: 'progress', phase: 'Recall', done: 0, total: 1 });
+    } finally {
+      await nats.server.restart();
+    }
+  });
+
+  it('gives up a server that never answers, and stops waiting when told to', async () => {
+    const creds = await nats.bus().credentials(address, soon());
+    const nowhere = { url: 'nats://127.0.0.1:1', creds, address, podUid: 'u', log: quiet };
+    await expect(connectPublisher({ ...nowhere, signal: never, connectSeconds: 0.2 })).rejects.toThrow(HandoverError);
+    await expect(connectPublisher({ ...nowhere, signal: AbortSignal.timeout(300) })).rejects.toThrow(/timeout/);
+    const stop = new AbortController();
+    const publisher = await nats.publisher({ ...address, job: 'told' }, { signal: stop.signal });
+    await nats.server.kill();
+    try {
+      const waiting = publisher.publish({ type: 'done' });
+      setTimeout(() => stop.abort(new Error('told to')), 300);
+      await expect(waiting).rejects.toThrow('told to');
+    } finally {
+      await nats.server.restart();
+    }
+  });
+
+  it('refuses a message NATS would not take, and goes on', async () => {
+    const publisher = await nats.publisher({ ...address, job: 'large' });
+    const built = {
+      metrics: [],
+      segments: 1,
+      indexedVectors: 1,
+      ignored: [],
+      applied: { much: 'x'.repeat(1_048_576) },
+    };
+    await expect(publisher.publish({ type: 'built', ...built })).rejects.toThrow(/a built message has \d+ bytes/);
+    await publisher.publish({ type: 'done' });
+  });
+});

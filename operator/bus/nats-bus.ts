@@ -1,0 +1,308 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NatsError, type ConsumerConfig, type JetStreamManager, type Msg, type NatsConnection } from 'nats';
+import type { Logger } from 'pino';
+import { jobCredentials, type BusKeys } from './auth.ts';
+import type { Bus, ConsumeOptions, FinalMessage } from './bus.ts';
+import { decodeMessage } from './decode.ts';
+import { backOff, busError, NatsLink, unless } from './nats-link.ts';
+import { differs, WANTED_STREAMS } from './streams.ts';
+import { consumerName, STREAMS, subjectOf, type JobAddress, type StreamKind } from './subjects.ts';
+
+export interface NatsBusOptions {
+  /** `nats://host:port` */
+  url: string;
+  keys: BusKeys;
+  log: Logger;
+  /** Seconds without a word of ours after which a result is delivered again, so to a process that follows a dead one. Default 15. */
+  ackWaitSeconds?: number;
+}
+
+/** What has passed, for metrics. */
+export interface BusCounts {
+  /** Results handled and acknowledged. */
+  results: number;
+  /** Results delivered for a second time or more. */
+  redelivered: number;
+  /** Progress and series handled. */
+  series: number;
+  /** What was no message of the protocol. */
+  garbage: number;
+  /** Times `onMessage` rejected. */
+  errors: number;
+}
+
+/** A request for a message waits this long (ms) on the server. */
+const PULL_MS = 3000;
+/** Longest wait (ms) of a question that does not go on for ever. */
+const ANSWER_MS = 15_000;
+/** In a millisecond. */
+const NANOSECONDS = 1_000_000;
+/** JetStream's `err_code`s. */
+const NOT_FOUND: readonly (number | undefined)[] = [10_014, 10_037, 10_059];
+
+/** The bus over NATS JetStream. The only user of the `nats` package here, with nats-link.ts. */
+export class NatsBus implements Bus {
+  readonly counts: BusCounts = { results: 0, redelivered: 0, series: 0, garbage: 0, errors: 0 };
+  readonly #options: NatsBusOptions;
+  readonly #link: NatsLink;
+  readonly #ackWaitMs: number;
+
+  constructor(options: NatsBusOptions) {
+    this.#options = options;
+    this.#ackWaitMs = (options.ackWaitSeconds ?? 15) * 1000;
+    this.#link = new NatsLink({ url: options.url, creds: options.keys.operatorCreds, log: options.log });
+  }
+
+  /** Whether NATS answers now, as far as is known. */
+  get connected(): boolean {
+    return this.#link.connected;
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#persist('prepare the streams', signal, async (connection) => {
+      await this.#ensureStreams(await manager(connection));
+    });
+  }
+
+  credentials(job: JobAddress, expiresAt: Date): Promise<string> {
+    return jobCredentials(this.#options.keys, { ...job, expiresAt });
+  }
+
+  async consume(job: JobAddress, options: ConsumeOptions): Promise<FinalMessage> {
+    options.signal.throwIfAborted();
+    const over = new AbortController();
+    const series = this.#follow('series', job, {
+      ...options,
+      signal: AbortSignal.any([options.signal, over.signal]),
+    }).catch(() => undefined);
+    try {
+      return await this.#follow('results', job, options);
+    } finally {
+      over.abort();
+      await series;
+    }
+  }
+
+  hasFinal(job: JobAddress): Promise<boolean> {
+    return this.#ask('look for the end of a job', async (connection) => {
+      const { final, consumed } = await finalOf(await manager(connection), job);
+      return final !== undefined && !consumed;
+    });
+  }
+
+  forget(job: JobAddress): Promise<void> {
+    return this.#ask('forget a job', async (connection) => {
+      const jsm = await manager(connection);
+      for (const kind of ['results', 'series'] as const) {
+        await jsm.consumers.delete(STREAMS[kind], consumerName(job)).catch(unlessMissing);
+        await jsm.streams.purge(STREAMS[kind], { filter: subjectOf(kind, job) }).catch(unlessMissing);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+  }
+
+  async #ensureStreams(jsm: JetStreamManager): Promise<void> {
+    for (const wanted of WANTED_STREAMS) {
+      const found = await jsm.streams.info(wanted.name).catch(unlessMissing);
+      if (!found) await jsm.streams.add(wanted);
+      else if (differs(found.config, wanted)) await jsm.streams.update(wanted.name, { ...found.config, ...wanted });
+    }
+  }
+
+  /** A question with an end: tried again while NATS does not answer, for ANSWER_MS. */
+  async #ask<T>(what: string, question: (connection: NatsConnection) => Promise<T>): Promise<T> {
+    return this.#persist(what, AbortSignal.timeout(ANSWER_MS), question);
+  }
+
+  /** Tries until it succeeds. @throws {BusError} the last reason when the signal aborts. */
+  async #persist<T>(what: string, signal: AbortSignal, step: (connection: NatsConnection) => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      const connection = await this.#link.connection(signal);
+      try {
+        return await unless(step(connection), signal, this.#link.lost);
+      } catch (error) {
+        const why = busError(error, this.#options.url);
+        if (signal.aborted) throw why;
+        this.#options.log.warn(
+          { reason: why.reason, err: error, what },
+          'NATS did not do what was asked; trying again',
+        );
+        await sleep(backOff(attempt), undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) throw why;
+      }
+    }
+  }
+
+  /** Handles a job's messages on one stream until its final one, through every loss of connection, stream or consumer. */
+  async #follow(kind: StreamKind, job: JobAddress, options: ConsumeOptions): Promise<FinalMessage> {
+    const { signal } = options;
+    const log = this.#options.log.child({ ...job, stream: STREAMS[kind] });
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const connection = await this.#link.connection(signal);
+        const { lost } = this.#link;
+        const jsm = await unless(manager(connection), signal, lost);
+        await unless(this.#ensureStreams(jsm), signal, lost);
+        if (kind === 'results') {
+          const { final, consumed } = await unless(finalOf(jsm, job), signal, lost);
+          if (final && consumed) return final;
+        }
+        await unless(jsm.consumers.add(STREAMS[kind], consumerConfig(kind, job, this.#ackWaitMs)), signal, lost);
+        for (;;) {
+          const found = await pull(connection, kind, job, signal, lost);
+          failures = 0;
+          if (!found) continue;
+          const handled = await this.#handle(connection, kind, found, options, log);
+          if (handled) return handled;
+          signal.throwIfAborted();
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        log.debug({ err: error }, 'reading from NATS broke off; beginning again');
+        await sleep(backOff(failures), undefined, { signal }).catch(() => undefined);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  /** Handles one message and says so to NATS. @returns it if it was the last. */
+  async #handle(
+    connection: NatsConnection,
+    kind: StreamKind,
+    found: Msg,
+    { onMessage, onError, signal }: ConsumeOptions,
+    log: Logger,
+  ): Promise<FinalMessage | undefined> {
+    const delivery = deliveries(found);
+    if (delivery > 1) this.counts.redelivered += 1;
+    const decoded = decodeMessage(found.data);
+    if ('garbage' in decoded) {
+      this.counts.garbage += 1;
+      log.warn({ why: decoded.garbage, bytes: found.data.length }, 'dropped what is no message of a load generator');
+      if (kind === 'results') respond(found, '+TERM no message of the protocol');
+      return undefined;
+    }
+    const { message } = decoded;
+    // A slow commit is no reason to deliver again.
+    const working = setInterval(() => kind === 'results' && respond(found, '+WPI'), this.#ackWaitMs / 3);
+    try {
+      await onMessage(message);
+    } catch (error) {
+      this.counts.errors += 1;
+      log.warn({ err: error, type: message.type, delivery }, 'a message could not be handled');
+      onError?.(error);
+      const delay = signal.aborted ? 0 : backOff(delivery - 1);
+      if (kind === 'results') respond(found, `-NAK {"delay":${Math.round(delay * NANOSECONDS)}}`);
+      return undefined;
+    } finally {
+      clearInterval(working);
+    }
+    if (kind === 'series') {
+      this.counts.series += 1;
+      return undefined;
+    }
+    // Confirmed, or it would come again; when it cannot be, it does.
+    await connection.request(found.reply ?? '', '+ACK', { timeout: 5000 });
+    this.counts.results += 1;
+    return message.type === 'done' || message.type === 'failed' ? message : undefined;
+  }
+}
+
+const manager = (connection: NatsConnection): Promise<JetStreamManager> =>
+  connection.jetstreamManager({ checkAPI: false, timeout: 5000 });
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof NatsError && NOT_FOUND.includes(error.api_error?.err_code)) return undefined;
+  throw error;
+}
+
+function consumerConfig(kind: StreamKind, job: JobAddress, ackWaitMs: number): Partial<ConsumerConfig> {
+  const common = {
+    durable_name: consumerName(job),
+    filter_subject: subjectOf(kind, job),
+    deliver_policy: 'all' as ConsumerConfig['deliver_policy'],
+  };
+  if (kind === 'series') {
+    // Forgotten by itself when nobody reads any more.
+    return {
+      ...common,
+      ack_policy: 'none' as ConsumerConfig['ack_policy'],
+      mem_storage: true,
+      inactive_threshold: 600_000 * NANOSECONDS,
+    };
+  }
+  return {
+    ...common,
+    ack_policy: 'explicit' as ConsumerConfig['ack_policy'],
+    ack_wait: ackWaitMs * NANOSECONDS,
+    max_deliver: -1,
+    // One at a time, or a redelivered one would come after those that follow it.
+    max_ack_pending: 1,
+  };
+}
+
+/** The next message, or undefined when there was none for a while. @throws when stream or consumer are not there. */
+async function pull(
+  connection: NatsConnection,
+  kind: StreamKind,
+  job: JobAddress,
+  ...signals: [signal: AbortSignal, lost: AbortSignal]
+): Promise<Msg | undefined> {
+  const asked = connection.request(
+    `$JS.API.CONSUMER.MSG.NEXT.${STREAMS[kind]}.${consumerName(job)}`,
+    JSON.stringify({ batch: 1, expires: PULL_MS * NANOSECONDS }),
+    // An inbox of its own: the answer is a stream's message under the stream's subject.
+    { timeout: PULL_MS * 2, noMux: true },
+  );
+  let found: Msg;
+  try {
+    found = await unless(asked, ...signals);
+  } catch (error) {
+    // What comes when nobody waits for it any more goes back at once.
+    asked.then(
+      (late) => void (isMessage(late) && respond(late, '-NAK')),
+      () => undefined,
+    );
+    throw error;
+  }
+  if (isMessage(found)) return found;
+  const { code, description } = found.headers ?? {};
+  // 404, 408: nothing for now.
+  if (code === 404 || code === 408) return undefined;
+  throw new Error(`NATS answered a request for a message with ${String(code)} ${String(description)}`);
+}
+
+/** Messages bring a subject to acknowledge them on; JetStream's own words do not. */
+function isMessage(found: Msg): boolean {
+  return found.reply?.startsWith('$JS.ACK.') === true;
+}
+
+/** Says something about a message; when the connection is gone, it is delivered again instead. */
+function respond(found: Msg, word: string): void {
+  try {
+    found.respond(word);
+  } catch {
+    // As said.
+  }
+}
+
+/** How often a message has been delivered, from `$JS.ACK.<stream>.<consumer>.<delivered>.…` or the longer form with domain and account. */
+function deliveries(found: Msg): number {
+  const tokens = (found.reply ?? '').split('.');
+  return Number(tokens[tokens.length >= 11 ? 6 : 4] ?? 1);
+}
+
+/** The job's last result, if that ends it, and whether the consumer has had it. */
+async function finalOf(jsm: JetStreamManager, job: JobAddress): Promise<{ final?: FinalMessage; consumed: boolean }> {
+  const last = await jsm.streams
+    .getMessage(STREAMS.results, { last_by_subj: subjectOf('results', job) })
+    .catch(unlessMissing);
+  const decoded = last ? decodeMessage(last.data) : undefined;
+  const message = decoded && 'message' in decoded ? decoded.message : undefined;
+  if (!last || (message?.type !== 'done' && message?.type !== 'failed')) return { consumed: false };
+  const consumer = await jsm.consumers.info(STREAMS.results, consumerName(job)).catch(unlessMissing);
+  return { final: message, consumed: (consumer?.ack_floor.stream_seq ?? 0) >= last.seq };
+}
