@@ -30,6 +30,8 @@ export type ClusterStatus = {
   auditLog: string;
   url?: string;
   node?: string;
+  /** This machine's address as pods see it. */
+  hostAddress?: string;
   /** `static`: a Guaranteed pod with whole CPUs gets cores of its own. */
   cpuPolicy?: 'static' | 'none';
   parts: { name: string; pid: number; alive: boolean; log: string }[];
@@ -80,6 +82,7 @@ export async function status(options: { stateDir?: string } = {}): Promise<Clust
     auditLog,
     url: apiUrl(state.addresses),
     node: nodeName,
+    hostAddress: state.addresses.hostEnd,
     cpuPolicy: state.cpuPolicy,
     parts,
   };

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { runProcess } from '../qdrant/run-process.ts';
-import { DebianParts, ensureDebianParts, nodePackages } from './debian.ts';
+import { ensureDebianParts, nodePackages } from './debian.ts';
 import type { ClusterPaths } from './paths.ts';
 import { probeSocket } from './probe.ts';
 
@@ -15,7 +15,7 @@ export async function importImage(paths: ClusterPaths, tar: string, signal?: Abo
   if (!(await probeSocket(paths.socket))) {
     throw new Error('containerd of the cluster does not run: start the cluster with `npm run cluster -- up`');
   }
-  const parts: DebianParts = await ensureDebianParts(nodePackages, { signal });
+  const parts = await ensureDebianParts(nodePackages, { signal });
   const ctr = (await parts.program('ctr')) ?? 'ctr';
   const args = ['--address', paths.socket, '--namespace', 'k8s.io', 'images', 'import', tar];
   const result = await runProcess(ctr, args, { signal, timeoutMs: 600_000 });

@@ -92,7 +92,7 @@ function misuse(
 
 /** The status as a person reads it. */
 export function statusText(status: ClusterStatus): string {
-  const { state, stateDir, problem, kubeconfig, auditLog, url, node, cpuPolicy, parts } = status;
+  const { state, stateDir, problem, kubeconfig, auditLog, url, node, hostAddress, cpuPolicy, parts } = status;
   if (state === 'absent') return `no cluster (its state would be in ${stateDir})\n`;
   const cores =
     cpuPolicy === 'static' ? 'CPU 0 for the cluster; Guaranteed pods with whole CPUs get the others' : 'shared by all';
@@ -101,6 +101,7 @@ export function statusText(status: ClusterStatus): string {
     `API server  ${url ?? 'none'}`,
     `node        ${node ?? 'none'}`,
     `cores       ${cores}`,
+    `for pods    this machine is ${hostAddress ?? 'out of reach'}; they reach nothing beyond it`,
     `kubeconfig  ${kubeconfig}`,
     `audit log   ${auditLog}`,
     `state       ${stateDir}`,
@@ -129,6 +130,8 @@ function messageOf(error: unknown): string {
 }
 
 if (import.meta.main) {
+  // A reader that has seen enough (`| head`) does not stop the work.
+  process.stdout.on('error', () => undefined);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   process.exitCode = await main(process.argv.slice(2), (text) => void process.stdout.write(text), stop.signal);

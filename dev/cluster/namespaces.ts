@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,12 +32,28 @@ export async function mustInside(holder: ProcessId, command: string, args: reado
   return must(...inside(holder, command, args));
 }
 
+/** A folder's name below `mounts` in the state directory. */
+const mountName = (folder: string): string => folder.slice(1).replaceAll('/', '-');
+
+/** The insisted folders that some cluster has mounted now. */
+function mountedSomewhere(): Set<string> {
+  const found = new Set<string>();
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const line of linesOf(`/proc/${pid}/mountinfo`)) {
+      const [, , , root = '', point = ''] = line.split(' ');
+      if (insisted.includes(point) && root.endsWith(`/mounts/${mountName(point)}`)) found.add(point);
+    }
+  }
+  return found;
+}
+
 /**
- * Makes the folders that must exist as mount points. Resolves with those that were missing, outermost first, for
- * `removeMountPoints`.
+ * Makes the folders that must exist as mount points. Resolves with those that no one but clusters made, outermost
+ * first, for `removeMountPoints`.
  */
 export async function makeMountPoints(): Promise<string[]> {
-  const made: string[] = [];
+  const made = [...mountedSomewhere()].filter((folder) => isEmpty(folder));
   for (const folder of insisted) {
     const missing: string[] = [];
     for (let path = folder; !(await exists(path)); path = dirname(path)) missing.unshift(path);
@@ -49,9 +65,13 @@ export async function makeMountPoints(): Promise<string[]> {
   return made;
 }
 
-/** Removes such folders, unless somebody has put something into them. */
+/**
+ * Removes such folders, unless somebody has put something into them or another cluster needs them: removing a folder
+ * takes away what is mounted on it in other namespaces.
+ */
 export async function removeMountPoints(made: readonly string[]): Promise<void> {
-  for (const path of made.toReversed()) await rmdir(path).catch(() => undefined);
+  const inUse = mountedSomewhere();
+  for (const path of made.toReversed()) if (!inUse.has(path)) await rmdir(path).catch(() => undefined);
 }
 
 /** Starts the holder and sets up its mounts. */
@@ -70,7 +90,7 @@ export async function startHolder(stateDir: string, log: string): Promise<Holder
     // Volumes that a pod mounts must reach the others, and nothing this machine sees.
     await mustInside(id, 'mount', ['--make-rshared', '/']);
     for (const folder of insisted) {
-      const source = join(stateDir, 'mounts', folder.slice(1).replaceAll('/', '-'));
+      const source = join(stateDir, 'mounts', mountName(folder));
       await mkdir(source, { recursive: true });
       await mustInside(id, 'mount', ['--bind', source, folder]);
     }
@@ -125,6 +145,22 @@ function commandOf(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/exe`).replace(/^.*\//, '');
   } catch {
     return undefined;
+  }
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+function isEmpty(folder: string): boolean {
+  try {
+    return readdirSync(folder).length === 0;
+  } catch {
+    return false;
   }
 }
 

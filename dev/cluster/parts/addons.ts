@@ -17,7 +17,7 @@ export function coredns(context: PartContext): Part {
     command: context.tool('coredns'),
     args: ['-conf', file],
     files: {
-      [file]: `.:53 {
+      [file]: `${clusterDomain} in-addr.arpa {
   bind ${context.node}
   errors
   ready ${health}
@@ -26,6 +26,13 @@ export function coredns(context: PartContext): Part {
     ttl 5
   }
   cache 5
+}
+# No name outside the cluster can be reached; saying so at once is better than an error that is tried again.
+. {
+  bind ${context.node}
+  template ANY ANY {
+    rcode NXDOMAIN
+  }
 }
 `,
     },

@@ -55,6 +55,8 @@ export function controllerManager(context: PartContext): Part {
       `--service-account-private-key-file=${context.pki('service-accounts.key')}`,
       `--root-ca-file=${context.pki('ca.crt')}`,
       `--cert-dir=${context.config('controller-manager-certs')}`,
+      // Its default is a folder of the machine's, which it would make.
+      `--flex-volume-plugin-dir=${join(context.stateDir, 'volume-plugins')}`,
     ],
     healthy: async () => ok(await probeHttp(`https://${context.node}:10257/healthz`)),
   };
