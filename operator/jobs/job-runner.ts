@@ -5,6 +5,9 @@ export class JobLost extends Error {
   override readonly name = 'JobLost';
 }
 
+/** What ends a job. */
+export type FinalMessage = Extract<Message, { type: 'done' | 'failed' }>;
+
 /** Starts load generator jobs somewhere: a process here, a Job's pod in a cluster. */
 export interface JobRunner {
   /**
@@ -20,5 +23,12 @@ export interface JobRunner {
       secrets?: Readonly<Record<string, string>>;
       signal: AbortSignal;
     },
-  ): Promise<Extract<Message, { type: 'done' | 'failed' }>>;
+  ): Promise<FinalMessage>;
+  /**
+   * A job that an earlier process started for this sweep and whose end nobody has heard; `run` with it listens on instead
+   * of starting another. undefined where jobs die with the process that started them.
+   */
+  pending(signal: AbortSignal): Promise<Job | undefined>;
+  /** Ends a job nobody waits for any more; resolves once nothing of it runs. Twice is harmless. */
+  discard(job: Job, signal: AbortSignal): Promise<void>;
 }

@@ -20,6 +20,10 @@ export class LocalProcessRunner implements JobRunner {
     this.#log = log;
   }
 
+  /** Children end with their parent: nothing is ever left. */
+  pending: JobRunner['pending'] = () => Promise.resolve(undefined);
+  discard: JobRunner['discard'] = () => Promise.resolve();
+
   run: JobRunner['run'] = async (job, { onMessage, secrets, signal }) => {
     signal.throwIfAborted();
     const child = spawn(process.execPath, [this.#entry], {

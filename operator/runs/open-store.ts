@@ -19,6 +19,8 @@ export interface OpenOptions {
   onWait?: (message: string) => void;
   /** Ends the waiting. */
   signal?: AbortSignal;
+  /** Most connections to a server. Each sweep that is conducted holds one. Default 4. */
+  connections?: number;
 }
 
 const LOOK_AGAIN_MS = 200;
@@ -46,7 +48,7 @@ for (const [type, parse] of Object.entries(PARSERS)) TYPES.setTypeParser(Number(
  * @throws RecordError when the location is neither
  */
 export function openRunStore(location: string, options: OpenOptions = {}): Promise<ReadableRunStore> {
-  if (/^postgres(ql)?:/i.test(location)) return openServer(location);
+  if (/^postgres(ql)?:/i.test(location)) return openServer(location, options.connections ?? POOL.max);
   if (location.trim() === '' || (/^[a-z][a-z0-9+.-]+:\/\//i.test(location) && !/^file:/i.test(location))) {
     const scheme = location.split('://', 1)[0] ?? '';
     throw new RecordError(
@@ -56,9 +58,9 @@ export function openRunStore(location: string, options: OpenOptions = {}): Promi
   return openFolder(resolve(/^file:/i.test(location) ? fileURLToPath(location) : location), options);
 }
 
-async function openServer(location: string): Promise<ReadableRunStore> {
+async function openServer(location: string, max: number): Promise<ReadableRunStore> {
   const place: Place = { kind: 'server', name: withoutPassword(location) };
-  const pool = new Pool({ connectionString: location, types: TYPES, ...POOL });
+  const pool = new Pool({ connectionString: location, types: TYPES, ...POOL, max });
   // A connection that dies is replaced. Without listeners its death would end the process: the pool's own hears of idle
   // connections only, and one in use says it a second time, after its statement has failed.
   pool.on('error', () => undefined);

@@ -1,24 +1,16 @@
-import type {
-  FinalsJob,
-  LoadRules,
-  MeasureJob,
-  Message,
-  ProgressMessage,
-  SearchMessage,
-  SeriesMessage,
-} from '../../loadgen/protocol.ts';
-import { collectionBody, searchParams, summary } from '../judge/bodies.ts';
-import { withCosts } from '../judge/costs.ts';
-import type { SearchRecord } from '../judge/history.ts';
-import { judgeRun, judgeSearch } from '../judge/judge-search.ts';
+import type { FinalsJob, LoadRules, MeasureJob } from '../../loadgen/protocol.ts';
+import { collectionBody, searchParams } from '../judge/bodies.ts';
+import { judgeRun } from '../judge/judge-search.ts';
 import { metricValue, type Metric } from '../judge/metrics.ts';
 import { planSearches } from '../judge/search-plan.ts';
 import { JobLost } from '../jobs/job-runner.ts';
+import type { Parameters } from '../judge/configuration.ts';
 import type { Attempt } from '../runs/run-store.ts';
 import { Collections } from '../targets/collections.ts';
 import { TargetError, type TargetServer } from '../targets/target.ts';
 import { collectionName, searchId } from './identity.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
+import { recorder } from './record-messages.ts';
 import type { SweepSettings } from './settings.ts';
 import type { Decision, Observed } from './state.ts';
 
@@ -39,6 +31,8 @@ export interface SweepContext {
   datasetDir: string;
   /** Failed attempts of this process, by run. */
   failures: Map<string, number>;
+  /** Canonical builds begun by this process, by run: the history at hand may be older. */
+  builds: Map<string, Parameters>;
 }
 
 type Build = Extract<Decision, { action: 'Build' }>;
@@ -68,9 +62,10 @@ export async function build(
   ports: SweepPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { store, target, now, onEvent } = ports;
+  const { store, now, onEvent } = ports;
   const { settings, study, key } = observed;
   const body = collectionBody(decision.build, study.dataset, settings.quantizations);
+  context.builds.set(decision.run, decision.build);
   const { attempt, server } = await claimCollection(decision, observed, context, ports, body, signal);
   const known = study.history.runs.findIndex((run) => run.id === decision.run);
   onEvent({
@@ -116,22 +111,50 @@ export async function build(
     done: committed.map(({ id, stage, metrics }) => ({ id, stage, recall: metricValue(metrics, 'recall') })),
     readyTimeoutSeconds: READY_TIMEOUT_SECONDS,
   };
+  await measure(job, attempt, server, observed, context, ports, signal);
+}
+
+/** Runs a build's job, or listens on to one that runs, until everything it found is in the record; then judges the run. */
+async function measure(
+  job: MeasureJob,
+  attempt: Attempt,
+  server: TargetServer,
+  observed: Observed,
+  context: SweepContext,
+  ports: SweepPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, target, now } = ports;
+  const build =
+    observed.study.history.runs.find((run) => run.id === job.run)?.build ?? context.builds.get(job.run) ?? {};
   const handler = recorder(observed, context, ports, (message) => {
     const search = job.searches.find((item) => item.id === message.id);
-    return search && { run: decision.run, attempt: attempt.attempt, build: decision.build, search: search.search };
+    return search && { run: job.run, attempt: job.attempt, build, search: search.search };
   });
+  let built: { metrics: Metric[]; applied: Record<string, unknown> } | undefined;
+  let lookAgain: Awaited<ReturnType<NonNullable<SweepPorts['surroundings']>>> | undefined;
   try {
     const end = await ports.jobs.run(job, {
       secrets: secrets(server),
       signal,
       onMessage: async (message) => {
         if (message.type === 'built') {
-          await store.recordBuilt(context.experiment, attempt, message.metrics as Metric[], {
-            config: message.applied,
-            segments: message.segments,
-            indexedVectors: message.indexedVectors,
-            ignored: message.ignored,
-          });
+          built = {
+            metrics: message.metrics as Metric[],
+            applied: {
+              config: message.applied,
+              segments: message.segments,
+              indexedVectors: message.indexedVectors,
+              ignored: message.ignored,
+            },
+          };
+          await store.recordBuilt(context.experiment, attempt, built.metrics, built.applied);
+          lookAgain ??= await ports.surroundings?.(signal);
+        }
+        // The last word: its pod is still there to be looked at.
+        if (message.type === 'done' && built && lookAgain) {
+          const surroundings = await lookAgain(signal);
+          await store.recordBuilt(context.experiment, attempt, built.metrics, { ...built.applied, surroundings });
         }
         await handler(message);
       },
@@ -140,13 +163,29 @@ export async function build(
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof JobLost)) throw error;
-    await attemptFailed(decision, attempt, error, context, ports, signal);
+    await attemptFailed(attempt, error, context, ports, signal);
+    await ports.jobs.discard(job, signal);
     return;
   } finally {
     await target.rest(attempt.collection);
   }
-  const searches = (await store.history(context.experiment)).searches.filter((search) => search.run === decision.run);
+  const searches = (await store.history(context.experiment)).searches.filter((search) => search.run === job.run);
   await store.finishRun(context.experiment, attempt, { ...judgeRun(searches), finishedAt: now().toISOString() });
+}
+
+/** Listens on to a job that an earlier process of ours started. */
+export async function attend(
+  { job }: Extract<Decision, { action: 'Attend' }>,
+  observed: Observed,
+  context: SweepContext,
+  ports: SweepPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  ports.onEvent({ type: 'phase', message: `going on with the ${job.kind} job that was under way` });
+  if (job.kind === 'Finals') return measureFinals(job, observed, context, ports, signal);
+  const attempt = { run: job.run, attempt: job.attempt, collection: job.endpoint.collection };
+  const server = await ports.target.open(attempt.collection, signal);
+  await measure(job, attempt, server, observed, context, ports, signal);
 }
 
 /** Measures the finalists again, interleaved; ids that are in the record are not repeated. */
@@ -158,41 +197,54 @@ export async function finals(
   signal: AbortSignal,
 ): Promise<void> {
   const { settings, study } = observed;
-  const { target } = ports;
   ports.onEvent({ type: 'finals', arms: decision.arms.length, repeats: settings.repeats });
   const servers: TargetServer[] = [];
+  for (const arm of decision.arms) servers.push(await ports.target.open(arm.collection, signal));
+  const ids = new Set(decision.arms.flatMap((arm) => arm.ids));
+  const first = servers[0] as TargetServer;
+  const job: FinalsJob = {
+    kind: 'Finals',
+    seed: settings.seed,
+    datasetDir: context.datasetDir,
+    limit: settings.limit,
+    rules: loadRules(settings),
+    ...(first.isolation ? { isolation: first.isolation } : {}),
+    repeats: settings.repeats,
+    arms: decision.arms.map((arm, index) => ({
+      run: arm.run,
+      endpoint: endpoint(servers[index] as TargetServer, arm.collection),
+      search: arm.search,
+      params: searchParams(arm.search),
+      ids: arm.ids,
+      startRate: arm.startRate,
+    })),
+    done: study.history.searches.map((search) => search.id).filter((id) => ids.has(id)),
+  };
+  await measureFinals(job, observed, context, ports, signal);
+}
+
+async function measureFinals(
+  job: FinalsJob,
+  observed: Observed,
+  context: SweepContext,
+  ports: SweepPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { target } = ports;
+  const collections = job.arms.map(({ endpoint: { collection } }) => collection);
   try {
-    for (const arm of decision.arms) servers.push(await target.open(arm.collection, signal));
-    const ids = new Set(decision.arms.flatMap((arm) => arm.ids));
-    const first = servers[0] as TargetServer;
-    const job: FinalsJob = {
-      kind: 'Finals',
-      seed: settings.seed,
-      datasetDir: context.datasetDir,
-      limit: settings.limit,
-      rules: loadRules(settings),
-      ...(first.isolation ? { isolation: first.isolation } : {}),
-      repeats: settings.repeats,
-      arms: decision.arms.map((arm, index) => ({
-        run: arm.run,
-        endpoint: endpoint(servers[index] as TargetServer, arm.collection),
-        search: arm.search,
-        params: searchParams(arm.search),
-        ids: arm.ids,
-        startRate: arm.startRate,
-      })),
-      done: study.history.searches.map((search) => search.id).filter((id) => ids.has(id)),
-    };
+    const server = await target.open(collections[0] as string, signal);
     const handler = recorder(observed, context, ports, (message) => {
-      const arm = decision.arms.find((item) => item.ids.includes(message.id));
-      const attempt = study.history.runs.find((run) => run.id === arm?.run)?.attempt ?? 1;
-      return arm && { run: arm.run, attempt, build: arm.build, search: arm.search };
+      const arm = job.arms.find((item) => item.ids.includes(message.id));
+      const run = observed.study.history.runs.find(({ id }) => id === arm?.run);
+      return arm && { run: arm.run, attempt: run?.attempt ?? 1, build: run?.build ?? {}, search: arm.search };
     });
-    const end = await ports.jobs.run(job, { secrets: secrets(first), signal, onMessage: handler });
+    const end = await ports.jobs.run(job, { secrets: secrets(server), signal, onMessage: handler });
     if (end.type === 'failed') throw new JobLost(`${end.reason}: ${end.message}`);
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof JobLost)) throw error;
+    await ports.jobs.discard(job, signal);
     countFailure('finals', 1, error, context, ports);
     if ((context.failures.get('finals') ?? 0) >= MAX_FAILURES) {
       throw new SweepStopped('Internal', `the finals failed ${MAX_FAILURES} times, last: ${error.message}`, {
@@ -200,7 +252,7 @@ export async function finals(
       });
     }
   } finally {
-    for (const arm of decision.arms) await target.rest(arm.collection);
+    for (const collection of collections) await target.rest(collection);
   }
 }
 
@@ -247,9 +299,11 @@ async function claimCollection(
   );
 }
 
-/** Counts a failed attempt; after too many the run is recorded as an Error. An unreachable target is nobody's failure and stops the sweep. */
+/**
+ * Records a failed attempt as Inconclusive, which is measured by another attempt; after too many, as an Error. An
+ * unreachable target is nobody's failure and stops the sweep.
+ */
 async function attemptFailed(
-  decision: Build,
   attempt: Attempt,
   error: JobLost,
   context: SweepContext,
@@ -257,13 +311,17 @@ async function attemptFailed(
   signal: AbortSignal,
 ): Promise<void> {
   if (error.message.startsWith('TargetUnreachable')) await ports.target.describe(signal);
-  countFailure(decision.run, attempt.attempt, error, context, ports);
-  if ((context.failures.get(decision.run) ?? 0) < MAX_FAILURES) return;
+  countFailure(attempt.run, attempt.attempt, error, context, ports);
+  const again = (context.failures.get(attempt.run) ?? 0) < MAX_FAILURES;
+  const finishedAt = ports.now().toISOString();
+  const told = again
+    ? `attempt ${attempt.attempt}: ${error.message}`
+    : `${MAX_FAILURES} attempts failed, the last with: ${error.message}`;
   await ports.store.finishRun(context.experiment, attempt, {
-    verdict: 'Error',
-    reason: error.message.startsWith('BuildFailed') ? 'BuildFailed' : 'Disrupted',
-    message: `${MAX_FAILURES} attempts failed, the last with: ${error.message}`.slice(0, 1024),
-    finishedAt: ports.now().toISOString(),
+    verdict: again ? 'Inconclusive' : 'Error',
+    reason: !again && error.message.startsWith('BuildFailed') ? 'BuildFailed' : 'Disrupted',
+    message: told.slice(0, 1024),
+    finishedAt,
   });
 }
 
@@ -277,75 +335,6 @@ function countFailure(
   context.failures.set(run, (context.failures.get(run) ?? 0) + 1);
   log.warn({ run, attempt, error: error.message }, 'attempt failed');
   onEvent({ type: 'attemptFailed', run, attempt, message: error.message });
-}
-
-/** Judges and commits each finished search as it arrives, keeps the series, passes progress on. */
-function recorder(
-  observed: Observed,
-  context: SweepContext,
-  { store, now, log, onEvent }: SweepPorts,
-  identify: (
-    message: Pick<SearchMessage, 'id'>,
-  ) => Pick<SearchRecord, 'run' | 'attempt' | 'build' | 'search'> | undefined,
-): (message: Message) => Promise<void> {
-  const { constraints, pricePerHour } = observed.study;
-  return async (message) => {
-    if (message.type === 'progress') onEvent({ type: 'progress', progress: readable(message, identify) });
-    if (message.type === 'series') {
-      // Charts may miss a second; a search must not be lost for it.
-      await store
-        .appendSeries(context.experiment, [seriesPoint(message)])
-        .catch((error: unknown) => log.warn({ error: String(error) }, 'series not kept'));
-    }
-    if (message.type !== 'search') return;
-    const what = identify(message);
-    if (!what) {
-      log.warn({ id: message.id }, 'a search nobody asked for');
-      return;
-    }
-    const metrics = withCosts(message.metrics as Metric[], pricePerHour);
-    const {
-      verdict,
-      reason,
-      message: sentence,
-    } = judgeSearch({ stage: message.stage, metrics, limited: message.limited }, constraints);
-    const record: SearchRecord = {
-      id: message.id,
-      ...what,
-      repeat: message.repeat,
-      stage: message.stage,
-      metrics,
-      verdict,
-      reason,
-      message: sentence,
-      seconds: message.seconds,
-      finishedAt: now().toISOString(),
-    };
-    await store.commitSearch(context.experiment, record);
-    onEvent({ type: 'search', search: record });
-  };
-}
-
-/** The load generator knows searches by their ids; a person by what they ask for. */
-function readable(
-  progress: ProgressMessage,
-  identify: (message: Pick<SearchMessage, 'id'>) => Pick<SearchRecord, 'search'> | undefined,
-): ProgressMessage {
-  const [id = '', ...rest] = progress.detail?.split(': ') ?? [];
-  const what = identify({ id });
-  if (!what) return progress;
-  const asked = summary({ build: {}, search: what.search }).replace(/^Qdrant's defaults · /, '');
-  return { ...progress, detail: [asked, ...rest].join(': ') };
-}
-
-function seriesPoint({ search, repeat, second, ...rest }: SeriesMessage): {
-  search: string;
-  repeat: number;
-  second: number;
-  values: Record<string, number>;
-} {
-  const { type: _, ...values } = rest;
-  return { search, repeat, second, values };
 }
 
 const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoint'] => ({

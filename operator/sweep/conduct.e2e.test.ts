@@ -76,6 +76,8 @@ const faulty = (
 ): JobRunner => {
   let nth = 0;
   return {
+    pending: real.pending,
+    discard: real.discard,
     run: (job, options) => {
       const wrong = job.kind === 'Prepare' ? undefined : fault(job, (nth += 1));
       if (wrong instanceof Error) return Promise.reject(wrong);

@@ -8,7 +8,7 @@ import { spaceOf } from '../judge/spaces.ts';
 import type { History } from '../judge/history.ts';
 import { StoreError } from '../runs/run-store.ts';
 import { TargetError, type TargetInfo } from '../targets/target.ts';
-import { build, clean, finals, type SweepContext } from './act.ts';
+import { attend, build, clean, finals, type SweepContext } from './act.ts';
 import { decide } from './decide.ts';
 import { historyKey } from './identity.ts';
 import { observe } from './observe.ts';
@@ -33,7 +33,13 @@ export interface ConductOptions {
   /** Folder that keeps prepared datasets. */
   datasetCache: string;
   benchVersion: string;
-  /** Called with the status after every decision. */
+  /** The resource's generation. Default 1. */
+  generation?: number;
+  /** Its conditions as last written: their transition times are kept. */
+  previous?: readonly Condition[];
+  /** The caller will try again when the target or the dataset's source cannot be reached: that is then no failure. */
+  triesAgain?: boolean;
+  /** Called with the status after every decision and every finished search. */
   onStatus?: (status: SweepStatus) => void;
 }
 
@@ -55,7 +61,7 @@ export async function conductSweep(
   const began = now().toISOString();
   let situation: Situation = {
     phase: 'Preparing',
-    generation: 1,
+    generation: options.generation ?? 1,
     startedAt: began,
     now: began,
     running: 0,
@@ -66,7 +72,7 @@ export async function conductSweep(
   let observed: Observed | undefined;
   let context: SweepContext | undefined;
   let ports: SweepPorts | undefined;
-  let previous: Condition[] = [];
+  let previous: readonly Condition[] = options.previous ?? [];
   let release: () => Promise<void> = () => Promise.resolve();
 
   const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
@@ -78,8 +84,20 @@ export async function conductSweep(
     return status;
   };
 
+  /** Tells the world, and the status, of a finished search; without waiting: the next search is under way. */
+  const onEvent: SweepPorts['onEvent'] = (event) => {
+    world.onEvent(event);
+    const [known, before] = [context, observed];
+    if (event.type !== 'search' || !options.onStatus || !known || !before) return;
+    const current = before.study.history;
+    const searches = [...current.searches.filter(({ id }) => id !== event.search.id), event.search];
+    observed = { ...before, study: { ...before.study, history: { ...current, searches } } };
+    options.onStatus(report({ ...situation, now: now().toISOString(), previous }, observed));
+  };
+
   try {
     checkSpec(sweep, settings);
+    await publish({});
     world.onEvent({ type: 'phase', message: 'looking for the target' });
     const target = await world.target.describe(signal);
     situation = {
@@ -89,7 +107,7 @@ export async function conductSweep(
     world.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
     const prepared = await prepare(options, settings, world, signal);
     // A new embedded store takes seconds to make: only now is it needed.
-    ports = { ...world, store: await world.store };
+    ports = { ...world, onEvent, store: await world.store };
     const fixed = await open(options, settings, target, prepared, ports);
     release = await ports.store.claim(fixed.context.experiment);
     context = fixed.context;
@@ -116,29 +134,27 @@ export async function conductSweep(
         });
         return { status, message, history: observed.study.history, experiment: context.experiment };
       }
-      await publish({ phase: 'Running', running: decision.action === 'Clean' ? 0 : 1, ...estimate(observed, now()) });
-      if (decision.action === 'Clean') await clean(decision, context, ports, signal);
+      const working = decision.action !== 'Clean' && decision.action !== 'Discard';
+      await publish({ phase: 'Running', running: working ? 1 : 0, ...estimate(observed, now()) });
+      if (decision.action === 'Attend') await attend(decision, observed, context, ports, signal);
+      else if (decision.action === 'Discard') await ports.jobs.discard(decision.job, signal);
+      else if (decision.action === 'Clean') await clean(decision, context, ports, signal);
       else if (decision.action === 'Build') await build(decision, observed, context, ports, signal);
       else await finals(decision, observed, context, ports, signal);
     }
   } catch (error) {
     const { reason, message, failed } = explain(error, signal);
+    const retry = options.triesAgain === true && (reason === 'TargetUnreachable' || reason === 'DatasetUnreachable');
+    const outcome = { reason, message, failed, ...(retry ? { retry } : {}) };
+    const phase = failed && !retry ? 'Failed' : situation.phase;
     if (reason === 'Internal') log.error({ err: error }, 'stopped by an error of ours');
     const history = context
       ? await ports?.store.history(context.experiment).catch(() => observed?.study.history)
       : undefined;
     if (observed && history) observed = { ...observed, study: { ...observed.study, history } };
-    const status = await publish({
-      phase: failed ? 'Failed' : situation.phase,
-      running: 0,
-      outcome: { reason, message, failed },
-    }).catch(
+    const status = await publish({ phase, running: 0, outcome }).catch(
       // The record may be what failed; the caller still gets the status.
-      () =>
-        report(
-          { ...situation, previous, phase: failed ? 'Failed' : situation.phase, outcome: { reason, message, failed } },
-          observed,
-        ),
+      () => report({ ...situation, previous, phase, outcome }, observed),
     );
     return {
       status,
@@ -230,7 +246,12 @@ async function open(
   const { searches } = await store.history(experiment.id);
   if (searches.length > 0)
     onEvent({ type: 'phase', message: `going on: ${searches.length} searches are in the record already` });
-  const context: SweepContext = { experiment: experiment.id, datasetDir: prepared.datasetDir, failures: new Map() };
+  const context: SweepContext = {
+    experiment: experiment.id,
+    datasetDir: prepared.datasetDir,
+    failures: new Map(),
+    builds: new Map(),
+  };
   return { settings, key, space, dataset, startedAt: experiment.createdAt, context };
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Job, MeasureJob } from '../../loadgen/protocol.ts';
 import { best } from '../judge/recommend.ts';
 import { decide } from './decide.ts';
 import { plainSurface, SimulatedSweep, type Surface } from './simulated.test-support.ts';
@@ -40,6 +41,55 @@ describe('decide', () => {
   it('starts nothing while suspended, and goes on when resumed', () => {
     const sweep = new SimulatedSweep({ suspend: true });
     expect(decide(sweep.observe())).toMatchObject({ action: 'Finish', phase: 'Suspended', goalMet: false });
+  });
+
+  describe('a job that an earlier process started', () => {
+    /** A sweep whose baseline's job is under way. */
+    function underWay() {
+      const sweep = new SimulatedSweep({ budget: { builds: 2 } });
+      sweep.act(decide(sweep.observe()), 3);
+      const [home] = sweep.collections;
+      const job = {
+        kind: 'Measure',
+        run: home?.run,
+        attempt: home?.attempt,
+        endpoint: { url: 'http://q', collection: home?.collection },
+      } as MeasureJob;
+      return { sweep, job };
+    }
+
+    it('is listened to before anything else, also while suspended', () => {
+      const { sweep, job } = underWay();
+      sweep.pending = job;
+      expect(decide(sweep.observe())).toEqual({ action: 'Attend', job });
+      expect(decide({ ...sweep.observe(), settings: { ...sweep.settings, suspend: true } })).toMatchObject({
+        action: 'Attend',
+      });
+    });
+
+    it.each<[string, (job: MeasureJob, sweep: SimulatedSweep) => Job]>([
+      ['of a run this history does not know', (job) => ({ ...job, run: 'another' })],
+      ['of an attempt that another one has followed', (job) => ({ ...job, attempt: job.attempt + 1 })],
+      ['whose collection is gone', (job, sweep) => (sweep.lose(job.endpoint.collection), job)],
+      ['that prepares data of an earlier spec', () => ({ kind: 'Prepare' }) as Job],
+    ])('is ended when it is one %s', (_, change) => {
+      const { sweep, job } = underWay();
+      sweep.pending = change(job, sweep);
+      expect(decide(sweep.observe())).toMatchObject({ action: 'Discard' });
+    });
+  });
+
+  it('measures a run anew whose attempt was disrupted, and does not when that happened too often', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 2 } });
+    const baseline = decide(sweep.observe()) as Extract<Decision, { action: 'Build' }>;
+    sweep.act(baseline);
+    const observed = sweep.observe();
+    const ended = (verdict: 'Inconclusive' | 'Error') => {
+      const runs = observed.study.history.runs.map((run) => ({ ...run, verdict, reason: 'Disrupted' as const }));
+      return decide({ ...observed, collections: [], study: { ...observed.study, history: { runs, searches: [] } } });
+    };
+    expect(ended('Inconclusive')).toMatchObject({ action: 'Build', run: baseline.run, role: 'Baseline' });
+    expect(ended('Error')).not.toMatchObject({ run: baseline.run });
   });
 
   it('starts no build after the time of the budget, and says so', () => {

@@ -1,3 +1,4 @@
+import type { FinalsJob, Job, MeasureJob } from '../../loadgen/protocol.ts';
 import { canonicalBuild } from '../judge/canonical.ts';
 import type { RunRecord } from '../judge/history.ts';
 import { metricValue } from '../judge/metrics.ts';
@@ -15,6 +16,11 @@ export function decide(observed: Observed): Decision {
   const { settings, study } = observed;
   const runs = study.history.runs;
 
+  // Nothing else may happen on the target while a job is under way there: it would be measured, too.
+  const { pending } = observed;
+  if (pending) {
+    return isWanted(pending, observed) ? { action: 'Attend', job: pending } : { action: 'Discard', job: pending };
+  }
   const stale = staleCollections(observed);
   if (stale.length > 0) return { action: 'Clean', collections: stale };
   if (settings.suspend)
@@ -23,10 +29,11 @@ export function decide(observed: Observed): Decision {
   const baselineBuild = canonicalBuild({});
   const baselineRun = runId(observed.key, baselineBuild);
   const known = new Map(runs.map((run) => [run.id, run]));
-  if (known.get(baselineRun)?.state !== 'Finished') {
+  const first = known.get(baselineRun);
+  if (!first || isUnfinished(first)) {
     return { action: 'Build', role: 'Baseline', run: baselineRun, build: baselineBuild, purpose: 'Measure' };
   }
-  const interrupted = runs.find((run) => run.state === 'Running');
+  const interrupted = runs.find(isUnfinished);
   if (interrupted) {
     return {
       action: 'Build',
@@ -49,6 +56,24 @@ export function decide(observed: Observed): Decision {
   if (outOfTime) return finish(observed, 'Completed', 'BudgetSpent', 'budget.duration is spent');
   if (next) return finish(observed, 'Completed', next.stop, next.message);
   return finish(observed, 'Completed', 'BudgetSpent', `all ${settings.maxBuilds} builds of the budget are made`);
+}
+
+/** Begun and not ended, or ended by something that says nothing about the build. */
+function isUnfinished(run: RunRecord): boolean {
+  return run.state === 'Running' || (run.verdict === 'Inconclusive' && run.reason === 'Disrupted');
+}
+
+/** Whether what a job measures is still wanted: its attempt is its run's latest, its collections are there, its results are not. */
+function isWanted(job: Job, { study, collections }: Observed): job is MeasureJob | FinalsJob {
+  const known = (name: string): boolean => collections.some(({ collection, exists }) => exists && collection === name);
+  if (job.kind === 'Prepare') return false;
+  if (job.kind === 'Finals') {
+    const committed = new Set(study.history.searches.map(({ id }) => id));
+    const missing = job.arms.some(({ ids }) => ids.some((id) => !committed.has(id)));
+    return missing && job.arms.every((arm) => known(arm.endpoint.collection));
+  }
+  const run = study.history.runs.find(({ id }) => id === job.run);
+  return run?.state === 'Running' && run.attempt === job.attempt && known(job.endpoint.collection);
 }
 
 function finish(observed: Observed, phase: 'Completed' | 'Suspended', reason: string, message: string): Decision {

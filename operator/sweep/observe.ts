@@ -8,7 +8,7 @@ import type { Observed } from './state.ts';
 export async function observe(
   fixed: { settings: SweepSettings; key: string; space: Space; dataset: DatasetFacts; startedAt: string },
   context: SweepContext,
-  { store, target, now }: SweepPorts,
+  { store, target, jobs, now }: SweepPorts,
   signal: AbortSignal,
 ): Promise<Observed> {
   const { settings, key, space, dataset } = fixed;
@@ -21,6 +21,7 @@ export async function observe(
   return {
     settings,
     key,
+    pending: await jobs.pending(signal),
     study: {
       space,
       constraints: settings.constraints,

@@ -32,6 +32,11 @@ export interface SweepPorts {
   now: () => Date;
   log: Logger;
   onEvent: (event: SweepEvent) => void;
+  /**
+   * Looks at what surrounds a measurement: pressure on nodes, throttling of pods. The function it resolves to looks again
+   * and tells what happened in between, for the run's record.
+   */
+  surroundings?: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<unknown>>;
 }
 
 /** Why a sweep cannot go on; `reason` is the condition's reason. */

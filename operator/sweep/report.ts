@@ -18,6 +18,7 @@ import {
   type Candidate,
 } from '../judge/recommend.ts';
 import type { Study } from '../judge/study.ts';
+import { metricValue, type MetricName } from '../judge/metrics.ts';
 import { JUDGE_VERSION } from '../judge/version.ts';
 import type { Observed } from './state.ts';
 
@@ -25,7 +26,13 @@ import type { Observed } from './state.ts';
 export interface Situation {
   phase: SweepPhase;
   /** Why it ended or cannot go on. */
-  outcome?: { reason: string; message: string; failed: boolean };
+  outcome?: {
+    reason: string;
+    message: string;
+    failed: boolean;
+    /** What failed will be tried again, without anybody's doing. */
+    retry?: boolean;
+  };
   generation: number;
   startedAt: string;
   now: string;
@@ -53,6 +60,7 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
   return {
     observedGeneration: situation.generation,
     phase: situation.phase,
+    summary: figures(observed, winner, finished.length),
     conditions: conditions(situation, study, winner),
     startedAt: situation.startedAt,
     ...(situation.finishedAt ? { finishedAt: situation.finishedAt } : {}),
@@ -108,6 +116,25 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
         startedAt: run.startedAt,
         ...(run.finishedAt ? { finishedAt: run.finishedAt } : {}),
       })),
+  };
+}
+
+/** What `kubectl get` shows: rounded texts, for its columns can compute nothing. */
+function figures(
+  observed: Observed | undefined,
+  winner: Candidate | undefined,
+  builds: number,
+): NonNullable<SweepStatus['summary']> {
+  const value = (name: MetricName): number | undefined => winner && metricValue(winner.metrics, name);
+  const [recall, throughput, p95] = [value('recall'), value('throughput'), value('latencyP95')];
+  const price = observed?.study.pricePerHour;
+  const hours = observed ? observed.elapsedSeconds / 3600 : 0;
+  return {
+    ...(observed ? { progress: `${builds}/${observed.settings.maxBuilds}` } : {}),
+    ...(recall === undefined ? {} : { recall: recall.toFixed(3) }),
+    ...(throughput === undefined ? {} : { throughput: `${throughput.toFixed(throughput < 10 ? 1 : 0)}/s` }),
+    ...(p95 === undefined ? {} : { latencyP95: `${p95.toFixed(p95 < 10 ? 1 : 0)}ms` }),
+    ...(price === undefined ? {} : { cost: (price * hours).toFixed(2) }),
   };
 }
 
@@ -183,13 +210,15 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
       ? condition('Accepted', 'False', outcome.reason, outcome.message)
       : condition('Accepted', 'True', 'Accepted', notes || 'the spec is valid'),
   );
-  if (study) {
-    result.push(condition('TargetReady', 'True', 'Reachable', situation.environment.target));
-    result.push(condition('DatasetReady', 'True', 'Prepared', situation.environment.datasetDigest ?? 'prepared'));
-  } else if (outcome?.failed && outcome.reason.startsWith('Dataset')) {
-    result.push(condition('DatasetReady', 'False', outcome.reason, outcome.message));
-  } else if (outcome?.failed && outcome.reason === 'TargetUnreachable') {
+  if (outcome?.failed && outcome.reason === 'TargetUnreachable') {
     result.push(condition('TargetReady', 'False', outcome.reason, outcome.message));
+  } else if (study) {
+    result.push(condition('TargetReady', 'True', 'Reachable', situation.environment.target));
+  }
+  if (outcome?.failed && outcome.reason.startsWith('Dataset')) {
+    result.push(condition('DatasetReady', 'False', outcome.reason, outcome.message));
+  } else if (study) {
+    result.push(condition('DatasetReady', 'True', 'Prepared', situation.environment.datasetDigest ?? 'prepared'));
   }
   if (phase === 'Completed') {
     result.push(
@@ -200,11 +229,14 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
   } else {
     result.push(condition('GoalMet', 'Unknown', phase, outcome?.message ?? 'the sweep is not over'));
   }
-  if (outcome?.failed) {
+  if (outcome?.failed && !outcome.retry) {
     result.push(condition('Failed', 'True', outcome.reason, outcome.message));
     result.push(condition('Stalled', 'True', outcome.reason, outcome.message));
   }
-  if (!over && !outcome?.failed && phase !== 'Suspended')
+  if (!over && phase !== 'Suspended' && outcome?.retry) {
+    result.push(condition('Reconciling', 'True', outcome.reason, 'it will be tried again'));
+  } else if (!over && !outcome?.failed && phase !== 'Suspended') {
     result.push(condition('Reconciling', 'True', phase, 'work is under way'));
+  }
   return result;
 }

@@ -33,6 +33,8 @@ export class SimulatedSweep {
   readonly settings: SweepSettings;
   readonly key = 'sha256:simulated';
   elapsedSeconds = 0;
+  /** A job of an earlier process. */
+  pending: Observed['pending'];
   /** Every build begun, in order. */
   readonly begun: string[] = [];
   #runs: RunRecord[] = [];
@@ -76,6 +78,7 @@ export class SimulatedSweep {
       key,
       study: { ...this.#study, history: this.history },
       collections: [...this.#collections],
+      pending: this.pending,
       elapsedSeconds,
     };
   }

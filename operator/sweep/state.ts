@@ -1,3 +1,4 @@
+import type { FinalsJob, Job, MeasureJob } from '../../loadgen/protocol.ts';
 import type { RunRole } from '../judge/history.ts';
 import type { Parameters } from '../judge/configuration.ts';
 import type { Proposal, Study } from '../judge/study.ts';
@@ -20,6 +21,8 @@ export interface Observed {
   /** Space, constraints, history: what the judge sees. */
   study: Study;
   collections: readonly KnownCollection[];
+  /** A job that an earlier process started and nobody has heard to its end. */
+  pending: Job | undefined;
   /** Seconds since the sweep began. */
   elapsedSeconds: number;
 }
@@ -38,6 +41,10 @@ export interface FinalArm {
 
 /** The next thing to do. Carrying one out twice does no harm. */
 export type Decision =
+  /** Listen on to a job that runs already. */
+  | { action: 'Attend'; job: MeasureJob | FinalsJob }
+  /** End a job whose results nobody wants any more: the sweep has become another since. */
+  | { action: 'Discard'; job: Job }
   | { action: 'Clean'; collections: readonly KnownCollection[] }
   | {
       action: 'Build';

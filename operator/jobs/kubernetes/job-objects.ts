@@ -1,0 +1,205 @@
+import type { Job } from '../../../loadgen/protocol.ts';
+import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
+import { datasetClaimName, jobName, type SweepRef } from './job-name.ts';
+
+/** How an installation wants load generators to run. */
+export interface LoadgenPodSettings {
+  image: string;
+  imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  natsUrl: string;
+  /** Requests and limits as Kubernetes takes them. Equal ones with a whole `cpu` get cores of their own where the kubelet gives such. */
+  resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
+  /** Size of the claim that holds a sweep's dataset. */
+  datasetStorage: string;
+  datasetStorageClassName?: string;
+  /** A Job is ended after so many seconds. */
+  deadlineSeconds: number;
+}
+
+export const LABELS = {
+  managedBy: 'app.kubernetes.io/managed-by',
+  component: 'app.kubernetes.io/component',
+  sweep: 'qdrantbench.io/sweep',
+  sweepUid: 'qdrantbench.io/sweep-uid',
+  job: 'qdrantbench.io/job',
+  run: 'qdrantbench.io/run',
+  attempt: 'qdrantbench.io/attempt',
+} as const;
+export const MANAGER = 'qdrant-bench';
+
+/** Where a pod finds its job, and the dataset. */
+const JOB_DIR = '/etc/qdrant-bench/job';
+export const DATASETS_DIR = '/var/lib/qdrant-bench/datasets';
+/** Exit code of a pod that was started wrongly (loadgen/pod): another one would fail alike. */
+const EXIT_BAD_CONFIGURATION = 64;
+/** The image's own user. */
+const USER = 65_532;
+/** Finished Jobs are deleted once their results are recorded; this is for those nobody could. */
+const FORGOTTEN_SECONDS = 7 * 86_400;
+
+/** Labels of everything that belongs to a sweep. */
+export function sweepLabels({ name, uid }: Pick<SweepRef, 'name' | 'uid'>): Record<string, string> {
+  return { [LABELS.managedBy]: MANAGER, [LABELS.sweep]: name, [LABELS.sweepUid]: uid };
+}
+
+/** Metadata of an object that goes when its sweep goes. */
+export function ownedMetadata(sweep: SweepRef, name: string, labels: Record<string, string> = {}): ObjectMeta {
+  const { apiVersion, kind, uid } = sweep;
+  return {
+    name,
+    namespace: sweep.namespace,
+    labels: { ...sweepLabels(sweep), ...labels },
+    ownerReferences: [{ apiVersion, kind, name: sweep.name, uid, controller: true, blockOwnerDeletion: true }],
+  };
+}
+
+function jobLabels(job: Job): Record<string, string> {
+  return {
+    [LABELS.component]: 'loadgen',
+    [LABELS.job]: job.kind,
+    ...(job.kind === 'Measure' ? { [LABELS.run]: job.run, [LABELS.attempt]: String(job.attempt) } : {}),
+  };
+}
+
+/** The Secret a pod reads its job, its NATS credentials and its environment from. */
+export function jobSecret(
+  sweep: SweepRef,
+  job: Job,
+  credentials: string,
+  secrets: Readonly<Record<string, string>>,
+): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: ownedMetadata(sweep, jobName(sweep, job), jobLabels(job)),
+    type: 'Opaque',
+    stringData: { 'job.json': JSON.stringify(job), 'nats.creds': credentials, ...secrets },
+  };
+}
+
+/** Where a sweep's prepared dataset stays. */
+export function datasetClaim(sweep: SweepRef, settings: LoadgenPodSettings): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: ownedMetadata(sweep, datasetClaimName(sweep), { [LABELS.component]: 'dataset' }),
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: settings.datasetStorage } },
+      ...(settings.datasetStorageClassName ? { storageClassName: settings.datasetStorageClassName } : {}),
+    },
+  };
+}
+
+/**
+ * The batch/v1 Job: one pod, once. A pod that fails or is taken away ends it, whatever the reason: a second one in the
+ * same collection would measure what the first one left. Whether there is another attempt is the sweep's decision.
+ */
+export function jobObject(
+  sweep: SweepRef,
+  job: Job,
+  settings: LoadgenPodSettings,
+  secretNames: readonly string[],
+): KubeObject {
+  const name = jobName(sweep, job);
+  const labels = { ...sweepLabels(sweep), ...jobLabels(job) };
+  const value = (variable: string, text: string) => ({ name: variable, value: text });
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: ownedMetadata(sweep, name, jobLabels(job)),
+    spec: {
+      backoffLimit: 0,
+      completions: 1,
+      parallelism: 1,
+      activeDeadlineSeconds: settings.deadlineSeconds,
+      ttlSecondsAfterFinished: FORGOTTEN_SECONDS,
+      podReplacementPolicy: 'Failed',
+      podFailurePolicy: {
+        rules: [
+          { action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+          {
+            action: 'FailJob',
+            onExitCodes: { containerName: 'loadgen', operator: 'In', values: [EXIT_BAD_CONFIGURATION] },
+          },
+        ],
+      },
+      template: {
+        metadata: { labels },
+        spec: {
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 15,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: USER,
+            runAsGroup: USER,
+            fsGroup: USER,
+            fsGroupChangePolicy: 'OnRootMismatch',
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          affinity: {
+            podAntiAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: [
+                {
+                  weight: 100,
+                  podAffinityTerm: {
+                    topologyKey: 'kubernetes.io/hostname',
+                    labelSelector: { matchLabels: { [LABELS.managedBy]: MANAGER, [LABELS.component]: 'qdrant' } },
+                  },
+                },
+              ],
+            },
+          },
+          containers: [
+            {
+              name: 'loadgen',
+              image: settings.image,
+              imagePullPolicy: settings.imagePullPolicy,
+              command: ['node', '/app/loadgen/pod/main.ts', `${JOB_DIR}/job.json`],
+              env: [
+                value('QDRANT_BENCH_NATS_URL', settings.natsUrl),
+                value('QDRANT_BENCH_NATS_CREDS', `${JOB_DIR}/nats.creds`),
+                value('QDRANT_BENCH_NAMESPACE', sweep.namespace),
+                value('QDRANT_BENCH_JOB', name),
+                value('QDRANT_BENCH_SWEEP', sweep.name),
+                { name: 'QDRANT_BENCH_POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
+                ...secretNames.map((variable) => ({
+                  name: variable,
+                  valueFrom: { secretKeyRef: { name, key: variable } },
+                })),
+              ],
+              resources: settings.resources,
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              volumeMounts: [
+                { name: 'job', mountPath: JOB_DIR, readOnly: true },
+                { name: 'datasets', mountPath: DATASETS_DIR, readOnly: job.kind !== 'Prepare' },
+                { name: 'tmp', mountPath: '/tmp' },
+              ],
+            },
+          ],
+          volumes: [
+            {
+              name: 'job',
+              secret: {
+                secretName: name,
+                defaultMode: 0o440,
+                items: [
+                  { key: 'job.json', path: 'job.json' },
+                  { key: 'nats.creds', path: 'nats.creds' },
+                ],
+              },
+            },
+            { name: 'datasets', persistentVolumeClaim: { claimName: datasetClaimName(sweep) } },
+            { name: 'tmp', emptyDir: {} },
+          ],
+        },
+      },
+    },
+  };
+}

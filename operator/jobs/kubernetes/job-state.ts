@@ -1,0 +1,87 @@
+import type { KubeObject } from '../../runtime/kube.ts';
+
+/** How far a Job is, as its objects tell. */
+export type JobState =
+  | { kind: 'Starting'; why: string; /** No pod will ever run like this. */ hopeless: boolean }
+  | { kind: 'Running'; node: string | undefined; pod: string }
+  /** Nothing of it runs, or ever will again. */
+  | { kind: 'Ended'; how: string };
+
+interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+interface ContainerStatus {
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    terminated?: { exitCode?: number; reason?: string; message?: string };
+    running?: unknown;
+  };
+}
+
+interface PodStatus {
+  phase?: string;
+  reason?: string;
+  message?: string;
+  conditions?: Condition[];
+  containerStatuses?: ContainerStatus[];
+}
+
+/** Reasons a container waits for that do not pass by themselves. */
+const HOPELESS = new Set([
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+]);
+
+/** Reads a Job and its pods. Pure. `job` is undefined when it is gone. */
+export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[]): JobState {
+  const alive = pods.filter((pod) => !isOver(pod));
+  const conditions = (job?.['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
+  const ended = conditions.find(({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'));
+  if ((!job || ended) && alive.length === 0) {
+    const how = pods.map(endOf).find((text) => text !== '');
+    if (!job) return { kind: 'Ended', how: how ?? 'its Job is gone' };
+    if (ended?.type === 'Complete') return { kind: 'Ended', how: how ?? 'its pod is complete' };
+    const why = `${ended?.reason ?? 'Failed'}: ${ended?.message ?? 'no message'}`;
+    return { kind: 'Ended', how: how ? `${how} (${why})` : why };
+  }
+  const [pod] = alive;
+  if (!pod) return { kind: 'Starting', why: 'its pod is not made yet', hopeless: false };
+  const status = (pod['status'] ?? {}) as PodStatus;
+  if (status.phase === 'Running') {
+    const { nodeName } = (pod['spec'] ?? {}) as { nodeName?: string };
+    return { kind: 'Running', node: nodeName, pod: pod.metadata.name };
+  }
+  const waiting = status.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state?.reason);
+  if (waiting?.reason && waiting.reason !== 'ContainerCreating') {
+    return { kind: 'Starting', why: said(waiting.reason, waiting.message), hopeless: HOPELESS.has(waiting.reason) };
+  }
+  const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False') {
+    return { kind: 'Starting', why: said(scheduled.reason ?? 'Unschedulable', scheduled.message), hopeless: false };
+  }
+  return { kind: 'Starting', why: waiting?.reason ?? status.phase ?? 'Pending', hopeless: false };
+}
+
+const said = (reason: string, message: string | undefined): string => (message ? `${reason}: ${message}` : reason);
+
+function isOver(pod: KubeObject): boolean {
+  const { phase } = (pod['status'] ?? {}) as PodStatus;
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** `OOMKilled, exit code 137` or `Evicted: The node was low on resource: memory.`; empty for a pod that did its work. */
+function endOf(pod: KubeObject): string {
+  const status = (pod['status'] ?? {}) as PodStatus;
+  if (status.reason) return said(status.reason, status.message);
+  const disrupted = status.conditions?.find(({ type, status: is }) => type === 'DisruptionTarget' && is === 'True');
+  if (disrupted) return said(disrupted.reason ?? 'DisruptionTarget', disrupted.message);
+  const terminated = status.containerStatuses?.map(({ state }) => state?.terminated).find((state) => state);
+  if (!terminated || terminated.exitCode === 0) return '';
+  return `${terminated.reason ?? 'Error'}, exit code ${terminated.exitCode ?? '?'}`;
+}

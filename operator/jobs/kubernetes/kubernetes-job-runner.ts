@@ -1,0 +1,288 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import {
+  jobSchema,
+  preparedMessageSchema,
+  type Job,
+  type Message,
+  type PreparedMessage,
+} from '../../../loadgen/protocol.ts';
+import type { Bus } from '../../bus/bus.ts';
+import type { JobAddress } from '../../bus/subjects.ts';
+import { KINDS } from '../../runtime/kinds.ts';
+import { alreadyExists, type Kube, type KubeKind, type KubeObject, type ObjectRef } from '../../runtime/kube.ts';
+import { JobLost, type FinalMessage, type JobRunner } from '../job-runner.ts';
+import { datasetClaimName, jobName, type SweepRef } from './job-name.ts';
+import { datasetClaim, jobObject, jobSecret, LABELS, type LoadgenPodSettings } from './job-objects.ts';
+import { jobState, type JobState } from './job-state.ts';
+
+/** How long things may take, ms. */
+export interface JobTimes {
+  /** Between two looks at a Job. */
+  poll: number;
+  /** Until its pod runs: large images are pulled in this. */
+  start: number;
+  /** A hopeless-looking start is given so long to turn out well: Secrets and volumes may come later than the pod. */
+  hopeless: number;
+  /** Silence on the bus after which a job that ended is taken to have said all it had to say. */
+  silence: number;
+  /** Until a deleted Job's pods are gone. */
+  gone: number;
+}
+
+const TIMES: JobTimes = { poll: 1000, start: 15 * 60_000, hopeless: 60_000, silence: 6000, gone: 5 * 60_000 };
+/** A result that could not be recorded so often in a row, redelivered each time, stops the sweep. */
+const MAX_RECORD_ERRORS = 6;
+/** Where a finished preparation is remembered, on the claim that holds the data. */
+const PREPARED = 'qdrantbench.io/prepared';
+
+/** What is said about a job's pod, for whoever follows the sweep. */
+export interface PodNews {
+  job: string;
+  state: JobState;
+}
+
+/**
+ * Runs a sweep's jobs as batch/v1 Jobs, whose messages come over the bus. Jobs outlive this process: one that is asked
+ * for again is listened to, not started twice; what it says meanwhile waits on the bus. An aborted `run` leaves its Job
+ * alone. A Job is deleted only by `discard`, when its end is in the record.
+ */
+export class KubernetesJobRunner implements JobRunner {
+  readonly #kube: Kube;
+  readonly #bus: Bus;
+  readonly #sweep: SweepRef;
+  readonly #settings: LoadgenPodSettings;
+  readonly #log: Logger;
+  readonly #times: JobTimes;
+  readonly #onPod: (news: PodNews) => void;
+
+  constructor(options: {
+    kube: Kube;
+    bus: Bus;
+    sweep: SweepRef;
+    settings: LoadgenPodSettings;
+    log: Logger;
+    times?: Partial<JobTimes>;
+    onPod?: (news: PodNews) => void;
+  }) {
+    this.#kube = options.kube;
+    this.#bus = options.bus;
+    this.#sweep = options.sweep;
+    this.#settings = options.settings;
+    this.#log = options.log;
+    this.#times = { ...TIMES, ...options.times };
+    this.#onPod = options.onPod ?? (() => undefined);
+  }
+
+  run: JobRunner['run'] = async (job, { onMessage, secrets = {}, signal }) => {
+    signal.throwIfAborted();
+    const name = jobName(this.#sweep, job);
+    if (job.kind === 'Prepare') {
+      const known = await this.#prepared(name, signal);
+      if (known) {
+        await onMessage(known);
+        return { type: 'done' };
+      }
+      await this.#claim(signal);
+    }
+    await this.#ensure(job, name, secrets, signal);
+    const end = await this.#attend(job, name, onMessage, signal);
+    // What was prepared is remembered on the claim; nothing else asks for this Job again.
+    if (job.kind === 'Prepare') await this.discard(job, signal);
+    return end;
+  };
+
+  pending: JobRunner['pending'] = async (signal) => {
+    for (const object of await this.#jobs(signal)) {
+      const job = await this.#document(object.metadata.name, signal);
+      if (job) return job;
+      this.#log.warn({ job: object.metadata.name }, 'a Job without its document; deleting it');
+      await this.#delete(object.metadata.name, signal);
+    }
+    return undefined;
+  };
+
+  discard: JobRunner['discard'] = async (job, signal) => this.#delete(jobName(this.#sweep, job), signal);
+
+  /** Ends every job of the sweep, whoever started it. Resolves once no pod of theirs is left. */
+  async discardAll(signal: AbortSignal): Promise<void> {
+    for (const { metadata } of await this.#jobs(signal)) await this.#delete(metadata.name, signal);
+  }
+
+  #ref(kind: KubeKind, name: string): ObjectRef {
+    return { ...kind, namespace: this.#sweep.namespace, name };
+  }
+
+  #address(name: string): JobAddress {
+    return { namespace: this.#sweep.namespace, job: name };
+  }
+
+  #jobs(signal: AbortSignal): Promise<KubeObject[]> {
+    const labelSelector = `${LABELS.sweepUid}=${this.#sweep.uid},${LABELS.component}=loadgen`;
+    return this.#kube.list(KINDS.Job, { namespace: this.#sweep.namespace, labelSelector }, signal);
+  }
+
+  async #ensure(job: Job, name: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    if (await this.#mine(KINDS.Job, name, signal)) return;
+    const expires = new Date(Date.now() + (this.#settings.deadlineSeconds + 3600) * 1000);
+    const credentials = await this.#bus.credentials(this.#address(name), expires);
+    await this.#kube.apply(jobSecret(this.#sweep, job, credentials, secrets), { force: true }, signal);
+    try {
+      await this.#kube.create(jobObject(this.#sweep, job, this.#settings, Object.keys(secrets)), signal);
+      this.#log.info({ job: name }, 'Job made');
+    } catch (error) {
+      if (!alreadyExists(error) || !(await this.#mine(KINDS.Job, name, signal))) throw error;
+    }
+  }
+
+  /** The object of that name if it is ours; @throws when somebody else's has the name. */
+  async #mine(kind: KubeKind, name: string, signal: AbortSignal): Promise<KubeObject | undefined> {
+    const found = await this.#kube.get(this.#ref(kind, name), signal);
+    if (found && found.metadata.labels?.[LABELS.sweepUid] !== this.#sweep.uid) {
+      throw new Error(
+        `${kind.kind} ${this.#sweep.namespace}/${name} exists and is not of this sweep; delete or rename it`,
+      );
+    }
+    return found;
+  }
+
+  async #attend(
+    job: Job,
+    name: string,
+    onMessage: (message: Message) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<FinalMessage> {
+    const over = new AbortController();
+    const both = AbortSignal.any([signal, over.signal]);
+    const broken = Promise.withResolvers<never>();
+    let errors = 0;
+    let heardAt = Date.now();
+    const heard = this.#bus.consume(this.#address(name), {
+      signal: both,
+      onMessage: async (message) => {
+        heardAt = Date.now();
+        await onMessage(message);
+        if (message.type === 'prepared' && job.kind === 'Prepare') await this.#remember(name, message, signal);
+        errors = 0;
+      },
+      onError: (error) => {
+        errors += 1;
+        if (errors >= MAX_RECORD_ERRORS) broken.reject(error as Error);
+      },
+    });
+    const ended = this.#ended(name, both).then(async (how) => {
+      await this.#silence(name, () => heardAt, both);
+      throw new JobLost(`the load generator's pod ended without a last word: ${how}`);
+    });
+    // Whichever comes second is of no interest, also when it fails.
+    for (const promise of [heard, ended, broken.promise]) promise.catch(() => undefined);
+    try {
+      return await Promise.race([heard, ended, broken.promise]);
+    } finally {
+      over.abort(new Error('the job is over'));
+      await heard.catch(() => undefined);
+    }
+  }
+
+  /** Waits until nothing of the Job runs. @throws {JobLost} when its pod will never run. */
+  async #ended(name: string, signal: AbortSignal): Promise<string> {
+    const began = Date.now();
+    let hopelessSince: number | undefined;
+    let told = '';
+    for (;;) {
+      const state = await this.#state(name, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        this.#log.warn({ err: error, job: name }, 'the Job could not be read');
+        return undefined;
+      });
+      const text = JSON.stringify(state);
+      if (state && text !== told) this.#onPod({ job: name, state });
+      told = text ?? told;
+      if (state?.kind === 'Ended') return state.how;
+      if (state?.kind === 'Starting') {
+        hopelessSince = state.hopeless ? (hopelessSince ?? Date.now()) : undefined;
+        const waited = Date.now() - began;
+        const hopeless = hopelessSince !== undefined && Date.now() - hopelessSince > this.#times.hopeless;
+        if (hopeless || waited > this.#times.start) {
+          throw new JobLost(`its pod did not start in ${Math.round(waited / 1000)} s: ${state.why}`);
+        }
+      }
+      await sleep(this.#times.poll, undefined, { signal });
+    }
+  }
+
+  async #state(name: string, signal: AbortSignal): Promise<JobState> {
+    const job = await this.#kube.get(this.#ref(KINDS.Job, name), signal);
+    return jobState(job, await this.#pods(name, signal));
+  }
+
+  #pods(name: string, signal: AbortSignal): Promise<KubeObject[]> {
+    const labelSelector = `batch.kubernetes.io/job-name=${name}`;
+    return this.#kube.list(KINDS.Pod, { namespace: this.#sweep.namespace, labelSelector }, signal);
+  }
+
+  /** What a pod published before it died is handled first. NATS has to answer: while it is away, nothing is known. */
+  async #silence(name: string, heardAt: () => number, signal: AbortSignal): Promise<void> {
+    const since = Date.now();
+    for (;;) {
+      await sleep(this.#times.poll, undefined, { signal });
+      const answered = await this.#bus.hasFinal(this.#address(name)).then(
+        (final) => !final,
+        () => false,
+      );
+      if (answered && Date.now() - Math.max(since, heardAt()) > this.#times.silence) return;
+    }
+  }
+
+  async #delete(name: string, signal: AbortSignal): Promise<void> {
+    const { namespace } = this.#sweep;
+    await this.#kube.delete(this.#ref(KINDS.Job, name), { propagationPolicy: 'Background' }, signal);
+    const until = Date.now() + this.#times.gone;
+    while ((await this.#pods(name, signal)).length > 0) {
+      if (Date.now() > until) {
+        throw new Error(`pods of Job ${namespace}/${name} are still there; look at its node, or delete them by force`);
+      }
+      await sleep(Math.min(500, this.#times.poll), undefined, { signal });
+    }
+    await this.#kube.delete(this.#ref(KINDS.Secret, name), {}, signal);
+    // Messages that stay behind age out; a bus that is away must not hold up a deletion.
+    await this.#bus
+      .forget(this.#address(name))
+      .catch((error: unknown) => this.#log.warn({ err: error, job: name }, 'its messages were not deleted'));
+  }
+
+  /** The job a Job's Secret holds; undefined when it is gone or not readable by this version. */
+  async #document(name: string, signal: AbortSignal): Promise<Job | undefined> {
+    const secret = await this.#kube.get(this.#ref(KINDS.Secret, name), signal);
+    const text = (secret?.['data'] as Record<string, string> | undefined)?.['job.json'];
+    if (text === undefined) return undefined;
+    try {
+      return jobSchema.safeParse(JSON.parse(Buffer.from(text, 'base64').toString('utf8'))).data;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #claim(signal: AbortSignal): Promise<void> {
+    const claim = datasetClaim(this.#sweep, this.#settings);
+    if (await this.#mine(KINDS.PersistentVolumeClaim, claim.metadata.name, signal)) return;
+    await this.#kube.create(claim, signal).catch((error: unknown) => {
+      if (!alreadyExists(error)) throw error;
+    });
+  }
+
+  /** What an earlier preparation of the same dataset found; the data lie on the claim that says so. */
+  async #prepared(name: string, signal: AbortSignal): Promise<PreparedMessage | undefined> {
+    const claim = await this.#mine(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep), signal);
+    if (claim?.metadata.deletionTimestamp) throw new Error('the claim of the dataset is being deleted; trying again');
+    const text = claim?.metadata.annotations?.[PREPARED];
+    if (text === undefined) return undefined;
+    const { job, message } = JSON.parse(text) as { job?: string; message?: unknown };
+    return job === name ? preparedMessageSchema.safeParse(message).data : undefined;
+  }
+
+  async #remember(name: string, message: PreparedMessage, signal: AbortSignal): Promise<void> {
+    const patch = { metadata: { annotations: { [PREPARED]: JSON.stringify({ job: name, message }) } } };
+    await this.#kube.mergePatch(this.#ref(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep)), patch, signal);
+  }
+}

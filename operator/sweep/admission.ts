@@ -1,0 +1,45 @@
+import { fieldErrors, formatFieldErrors, type FieldError } from '../../crds/field-error.ts';
+import { sweepSchema, type QdrantSweep } from '../../crds/sweep.ts';
+import { checkParameters } from '../judge/check-parameters.ts';
+
+/** A sweep as the API server holds it, or why it cannot be worked on. */
+export type Admitted = { sweep: QdrantSweep; refused?: undefined } | { sweep?: undefined; refused: string };
+
+/**
+ * Validates what the API server let pass once more, and what its schema cannot say: an older CRD may still be
+ * installed, and names that Qdrant may change are not in it. Pure.
+ */
+export function admit(object: {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string };
+  [field: string]: unknown;
+}): Admitted {
+  const { apiVersion, kind, metadata } = object;
+  const input = {
+    apiVersion,
+    kind,
+    metadata: { name: metadata.name, namespace: metadata.namespace },
+    spec: object['spec'],
+  };
+  const parsed = sweepSchema.safeParse(input);
+  if (!parsed.success) return { refused: formatFieldErrors(fieldErrors(sweepSchema, parsed.error, input)) };
+  const { spec } = parsed.data;
+  const errors = [...fileUrls(parsed.data), ...checkParameters(spec.parameters ?? [], spec.quantizations ?? [])];
+  return errors.length > 0 ? { refused: formatFieldErrors(errors) } : { sweep: parsed.data };
+}
+
+/** `file:` means the machine `qdrant-bench run` runs on; a pod has no such files. */
+function fileUrls({ spec }: QdrantSweep): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [part, source] of Object.entries(spec.dataset.vectors ?? {})) {
+    const url = typeof source === 'object' ? source.url : undefined;
+    if (url === undefined || !/^file:/i.test(url)) continue;
+    const field = `spec.dataset.vectors.${part}.url`;
+    errors.push({
+      field,
+      message: `Invalid value: ${JSON.stringify(url.slice(0, 200))}: in a cluster there are no such files; serve it by http(s), or use "qdrant-bench run"`,
+    });
+  }
+  return errors;
+}
