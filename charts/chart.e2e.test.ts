@@ -138,7 +138,8 @@ describe('the chart', () => {
       QDRANT_BENCH_NATS_URL: 'nats://qb-qdrant-bench-nats.bench.svc:4222',
       QDRANT_BENCH_NATS_SECRET: 'qb-qdrant-bench-nats-auth',
       QDRANT_BENCH_LOADGEN_IMAGE: 'ghcr.io/qdrant-bench/qdrant-bench:0.1.0',
-      QDRANT_BENCH_QDRANT_IMAGE: 'qdrant/qdrant:v1.19.0',
+      QDRANT_BENCH_QDRANT_IMAGE: 'qdrant/qdrant:v{version}',
+      QDRANT_BENCH_QDRANT_VERSION: '1.19.0',
       QDRANT_BENCH_IMAGE_PULL_POLICY: 'IfNotPresent',
       QDRANT_BENCH_HTTP_PORT: '8080',
       QDRANT_BENCH_LOG_LEVEL: 'info',
@@ -197,6 +198,16 @@ describe('the chart', () => {
       ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'qb-qdrant-bench',
     );
     expect(cluster?.rules).toEqual(roles[0]?.rules);
+  });
+
+  it('may reach into kubelets only where that was asked for', async () => {
+    const proxies = async (nodeMetrics: Record<string, boolean>) =>
+      rules(await render({ nodeMetrics })).filter(({ resources }) => resources.includes('nodes/proxy'));
+    expect(await proxies({})).toEqual([]);
+    expect(await proxies({ throttling: true })).toEqual([
+      { apiGroups: [''], resources: ['nodes/proxy'], verbs: ['get'] },
+    ]);
+    expect(await proxies({ throttling: true, enabled: false })).toEqual([]);
   });
 
   it('gives Postgres the password of the values, in its URL too', async () => {

@@ -33,7 +33,8 @@ beforeAll(async () => {
 afterAll(() => server?.stop());
 
 describe('an installation', () => {
-  it('is what the API server takes without a warning, field by field', async () => {
+  it('is what the API server takes without a warning, field by field, in a namespace of the strictest kind', async () => {
+    await kubectl('label', 'namespace', 'qdrant-bench', 'pod-security.kubernetes.io/warn=restricted');
     const { stdout } = await helm(['template', 'strict', CHART, '--namespace', 'qdrant-bench']);
     const own = ['--kubeconfig', server.kubeconfig, '--cache-dir', join(server.dir, 'kubectl-cache')];
     const apply = ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict', '-f', '-'];
@@ -90,7 +91,7 @@ describe('an installation', () => {
     ['yes', 'create', 'leases', 'qdrant-bench'],
     ['no', 'create', 'leases', 'team-a'],
     ['yes', 'list', 'nodes', ''],
-    ['yes', 'get', 'nodes/metrics', ''],
+    ['yes', 'list', 'events.events.k8s.io', 'team-a'],
     ['no', 'get', 'nodes/proxy', ''],
     ['no', 'create', 'clusterroles', ''],
   ])('says %s when its operator wants to %s %s', async (answer, verb, resource, namespace) => {
