@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { crdText } from '../crds/generate/main.ts';
 import { ensureGoTools } from '../dev/go/tools.ts';
+import { readConfig } from '../operator/config.ts';
 import { busKeysToSecret, generateBusKeys } from '../operator/bus/auth.ts';
 import { CHART, helm, render, type Container, type Rendered } from './testing/render.ts';
 import { run } from './testing/run.ts';
@@ -138,12 +139,29 @@ describe('the chart', () => {
       QDRANT_BENCH_NATS_URL: 'nats://qb-qdrant-bench-nats.bench.svc:4222',
       QDRANT_BENCH_NATS_SECRET: 'qb-qdrant-bench-nats-auth',
       QDRANT_BENCH_LOADGEN_IMAGE: 'ghcr.io/qdrant-bench/qdrant-bench:0.1.0',
+      QDRANT_BENCH_LOADGEN_RESOURCES: '{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"1","memory":"1Gi"}}',
+      QDRANT_BENCH_DATASET_STORAGE: '10Gi',
+      QDRANT_BENCH_JOB_DEADLINE_SECONDS: '86400',
       QDRANT_BENCH_QDRANT_IMAGE: 'qdrant/qdrant:v{version}',
       QDRANT_BENCH_QDRANT_VERSION: '1.19.0',
       QDRANT_BENCH_IMAGE_PULL_POLICY: 'IfNotPresent',
       QDRANT_BENCH_HTTP_PORT: '8080',
       QDRANT_BENCH_LOG_LEVEL: 'info',
     });
+  });
+
+  it('sets what the operator reads, and nothing it would refuse', async () => {
+    for (const [, values] of variants) {
+      const env = environment(await render(values));
+      // What comes from elsewhere in the cluster, as it would come.
+      const there = {
+        QDRANT_BENCH_NAMESPACE: 'bench',
+        POD_NAME: 'qb-0',
+        QDRANT_BENCH_DATABASE_URL: 'postgres://u:p@h/d',
+      };
+      const config = readConfig({ ...(env as Record<string, string>), ...there });
+      expect(Object.keys(config).toSorted()).toEqual(Object.keys(env).toSorted());
+    }
   });
 
   it('takes every image from the values', async () => {
