@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { connect, StorageType } from 'nats';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startNats } from './server.ts';
@@ -36,6 +38,17 @@ describe('a NATS server for tests', () => {
 
   it('says what is wrong with a configuration', async () => {
     await expect(startNats({ config: 'nonsense: [' })).rejects.toThrow(/nats-server ended while starting:[^]*line 9/);
+  });
+
+  it('ends with the process that started it, even when that is killed', async () => {
+    const script = join(import.meta.dirname, 'testing', 'parent.ts');
+    const parent = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const { value } = await createInterface({ input: parent.stdout })[Symbol.asyncIterator]().next();
+    const servers = String(value);
+    const connection = await connect({ servers, reconnect: false });
+    parent.kill('SIGKILL');
+    await connection.closed();
+    await expect(connect({ servers, reconnect: false })).rejects.toThrow('CONNECTION_REFUSED');
   });
 
   it('may be stopped twice', async () => {

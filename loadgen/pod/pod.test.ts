@@ -1,16 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { quiet, startBusServer, type BusServer } from '../../dev/nats/testing/bus-server.ts';
 import type { JobAddress } from '../../operator/bus/subjects.ts';
 import type { Message } from '../protocol.ts';
-import { temporaryFolder } from '../testing/fixtures.ts';
+import { smallDataset, temporaryFolder } from '../testing/fixtures.ts';
+import { startStub } from '../testing/stub-qdrant.ts';
 import { ConfigError, idsOf, readConfig } from './config.ts';
 import { connectPublisher, HandoverError } from './nats-publisher.ts';
+import { runPod, type PodTimes } from './pod-process.ts';
 
 let nats: BusServer;
 beforeAll(async () => {
@@ -89,6 +92,53 @@ describe('the pod', () => {
     });
   });
 
+  it('measures a build, and hands over each search', async () => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    const stub = await startStub({ config: { hnsw_config: { m: 16 } } });
+    const address = { namespace: 'pods', job: 'measure' };
+    const { jobPath, env } = await podFiles(folder.path, address, {
+      kind: 'Measure',
+      run: 'r1',
+      attempt: 2,
+      seed: 1,
+      endpoint: { url: stub.url, collection: 'c' },
+      // Where it may not, it goes on without.
+      isolation: { serverCores: [0], clientCores: [1] },
+      datasetDir: dir,
+      limit: 5,
+      collectionBody: {},
+      searches: [{ id: 'default', search: {}, params: {}, load: 'Always' }],
+      rules: {
+        recallMin: 0.9,
+        latency: [],
+        errorRateMax: 0,
+        windowSeconds: 0.05,
+        windowRequests: 10,
+        warmupSeconds: 0.05,
+        loadedSearches: 1,
+      },
+      done: [],
+      readyTimeoutSeconds: 20,
+    });
+    const pod = start([jobPath], env);
+    const messages: Message[] = [];
+    await nats.bus().consume(address, {
+      onMessage: async (message) => void messages.push(message),
+      signal: AbortSignal.timeout(50_000),
+    });
+    expect((await pod.ended).code).toBe(0);
+    const results = messages.filter(({ type }) => type !== 'progress' && type !== 'series');
+    expect(results.map((message) => (message.type === 'search' ? message.stage : message.type))).toEqual([
+      'built',
+      'Recall',
+      'Load',
+      'done',
+    ]);
+    expect((await pod.ended).log[0]).toMatchObject({ run: 'r1', attempt: 2, kind: 'Measure' });
+    await stub.close();
+  });
+
   it('says why a job failed', async () => {
     await using folder = await temporaryFolder();
     const address = { namespace: 'pods', job: 'failing' };
@@ -162,6 +212,45 @@ describe('the pod', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [MAIN, '--help']);
     expect(stdout).toContain('QDRANT_BENCH_NATS_CREDS');
     expect(stdout).toMatch(/64 +wrongly configured/);
+  });
+});
+
+describe('the process', () => {
+  /** In this process, so that its times can be set. */
+  async function runHere(argv: readonly string[], env: Readonly<Record<string, string>>, times: PodTimes) {
+    const stdout = new PassThrough();
+    const events = new EventEmitter();
+    const code = runPod({ argv: ['node', 'main.ts', ...argv], env, stdout, on: events.on.bind(events) }, times);
+    return { code: await code, log: String(stdout.read()) };
+  }
+
+  it('ends with 69 when NATS is not reached in time, or does not take the result in time', async () => {
+    await using folder = await temporaryFolder();
+    const address = { namespace: 'pods', job: 'unavailable' };
+    const { jobPath, env } = await podFiles(folder.path, address, prepareJob(folder.path));
+    const nowhere = { ...env, QDRANT_BENCH_NATS_URL: 'nats://127.0.0.1:1' };
+    const unreached = await runHere([jobPath], nowhere, { connectSeconds: 0.1 });
+    expect(unreached.code).toBe(69);
+    expect(unreached.log).toContain('was not reached in time');
+    // NATS goes away while it works; then it has nobody to tell.
+    const worked = await podFiles(folder.path, address, prepareJob(folder.path, 30_000));
+    const running = runHere([worked.jobPath], env, { handoverSeconds: 0.5 });
+    const begun = new AbortController();
+    const onMessage = async (): Promise<void> => begun.abort();
+    await nats
+      .bus()
+      .consume(address, { onMessage, signal: begun.signal })
+      .catch(() => undefined);
+    await nats.server.kill();
+    try {
+      expect(await running).toMatchObject({ code: 69, log: expect.stringContaining('did not take') as string });
+    } finally {
+      await nats.server.restart();
+    }
+  });
+
+  it('explains itself', async () => {
+    expect(await runHere(['-h'], {}, {})).toMatchObject({ code: 0, log: expect.stringContaining('143') as string });
   });
 });
 

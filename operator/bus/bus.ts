@@ -28,7 +28,8 @@ export interface Bus {
    * are never waited for and may be lost. What is no message of the protocol is dropped, counted and logged.
    *
    * Resolves once `done` or `failed` was handled, or at once when that had happened before. NATS may come and go meanwhile.
-   * @throws the signal's reason when that aborts; a result being handled is finished and acknowledged first.
+   * @throws the signal's reason when that aborts; a result being handled is finished and acknowledged first. {@link BusError}
+   * when the bus was closed.
    */
   consume(job: JobAddress, options: ConsumeOptions): Promise<FinalMessage>;
   /** Whether the job's last result is `done` or `failed` and has not been consumed. @throws {BusError} */

@@ -256,6 +256,18 @@ describe('consuming a job', () => {
   });
 });
 
+describe('a closed bus', () => {
+  it('ends what it was doing, and does nothing more', async () => {
+    const bus = nats.bus();
+    const reading = consume(bus, newJob());
+    await until(() => bus.connected);
+    await bus.close();
+    await expect(reading.final).rejects.toBeInstanceOf(BusError);
+    await expect(bus.hasFinal(newJob())).rejects.toMatchObject({ reason: 'BusUnreachable' });
+    await expect(bus.ready(AbortSignal.timeout(1000))).rejects.toBeInstanceOf(BusError);
+  });
+});
+
 describe('a Msg-Id', () => {
   it('is stored once, whoever connects with it', async () => {
     const job = newJob();

@@ -161,7 +161,9 @@ export class NatsBus implements Bus {
         }
       } catch (error) {
         signal.throwIfAborted();
-        log.debug({ err: error }, 'reading from NATS broke off; beginning again');
+        if (this.#link.closed) throw busError(error, this.#options.url);
+        const level = failures === 2 ? 'warn' : 'debug';
+        log[level]({ err: error, failures }, 'reading from NATS broke off; beginning again');
         await sleep(backOff(failures), undefined, { signal }).catch(() => undefined);
         signal.throwIfAborted();
       }

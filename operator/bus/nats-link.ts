@@ -30,6 +30,11 @@ export class NatsLink {
     return this.#connected;
   }
 
+  /** Whether it was closed, and will not come back. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Aborts when the connection that is there now breaks: an answer under way will not come. */
   get lost(): AbortSignal {
     return this.#lost.signal;
