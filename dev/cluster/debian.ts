@@ -84,9 +84,10 @@ export async function ensureDebianParts(set: PackageSet, options: DebianOptions 
   await mkdir(join(draft, 'archives', 'partial'), { recursive: true });
   await mkdir(join(draft, 'root'));
   try {
-    await downloadPackages(set, join(draft, 'archives'), signal);
+    await downloadPackages(set, join(draft, 'archives'), env, signal);
     for (const file of await readdir(join(draft, 'archives'))) {
-      if (file.endsWith('.deb')) await run('dpkg', ['-x', join(draft, 'archives', file), join(draft, 'root')], signal);
+      if (file.endsWith('.deb'))
+        await run('dpkg', ['-x', join(draft, 'archives', file), join(draft, 'root')], env, signal);
     }
     await linkAlternatives(join(draft, 'root', 'usr/sbin'));
     const absent = await missingProgram(new DebianParts(join(draft, 'root')), set);
@@ -121,23 +122,33 @@ async function missingProgram(parts: DebianParts, set: PackageSet): Promise<stri
 }
 
 /** apt itself chooses what else is needed; `--download-only` leaves the machine alone. */
-async function downloadPackages(set: PackageSet, archives: string, signal?: AbortSignal): Promise<void> {
+async function downloadPackages(
+  set: PackageSet,
+  archives: string,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<void> {
   const args = ['install', '--download-only', '--no-install-recommends', '--assume-yes', '-qq'];
   const settings = [`Dir::Cache::archives=${archives}`, 'Debug::NoLocking=1', 'APT::Sandbox::User=root'];
   const all = [...args, ...settings.flatMap((setting) => ['-o', setting]), ...set.packages];
   try {
-    await run('apt-get', all, signal);
+    await run('apt-get', all, env, signal);
   } catch (error) {
     if (!(error instanceof PackagesUnavailable) || signal?.aborted === true) throw error;
     // The lists are missing on a fresh machine, and old ones name packages the archive has dropped.
-    await run('apt-get', ['update', '-qq'], signal);
-    await run('apt-get', all, signal);
+    await run('apt-get', ['update', '-qq'], env, signal);
+    await run('apt-get', all, env, signal);
   }
 }
 
-async function run(command: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
+async function run(
+  command: string,
+  args: readonly string[],
+  given: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<void> {
   const remedy = 'This needs Debian or Ubuntu, its package archive and, to fetch the package lists, root.';
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+  const env = { ...given, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   try {
     const result = await runProcess(command, args, { signal, env, timeoutMs: 300_000 });
     if (result.code === 0) return;

@@ -1,10 +1,10 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { cgroupName } from './build-parts.ts';
 import { removeCgroup } from './cgroups.ts';
-import { endNamespace, must, removeMountPoints } from './namespaces.ts';
+import { membersOf, must, removeMountPoints } from './namespaces.ts';
 import { unlinkNamespace } from './network.ts';
 import type { ClusterPaths } from './paths.ts';
-import { stopProcess } from './process.ts';
+import { type ProcessId, stopProcess } from './process.ts';
 import { type ClusterState, readState } from './state.ts';
 
 /**
@@ -24,14 +24,23 @@ export async function endEverything(
       }),
     );
   };
+  const { holder } = state;
+  // While one of them runs the namespace's number is its own; each look finds those that were started since.
+  let members: ProcessId[] = holder === undefined ? [] : [holder, ...Object.values(state.parts)];
+  const look = (): void => {
+    if (holder !== undefined) members = membersOf(holder.mountNamespace, members);
+  };
+  look();
   onProgress?.('ending the pods');
   // First what would start pods or volumes anew.
   await end('local-path-provisioner', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'coredns');
   await removeCgroup(cgroupName(paths));
+  look();
   onProgress?.('ending the control plane');
   await end('containerd', 'kube-apiserver');
   await end('etcd');
-  if (state.holder !== undefined) await endNamespace(state.holder, Object.values(state.parts));
+  // What containerd started to look after containers, and the holder.
+  for (look(); members.length > 0; look()) await Promise.all(members.map((id) => stopProcess(id, 1000)));
   await unlinkNamespace(paths.id);
 }
 

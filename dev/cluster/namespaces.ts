@@ -107,18 +107,12 @@ export function holds(holder: Holder): boolean {
 }
 
 /**
- * Ends everything that runs in the holder's mount namespace, the holder last. `witnesses` are processes that were
- * started inside: when none of them nor the holder is left, the namespace's number may be another's by now.
+ * All processes of a mount namespace, or none when no `witness`, a process that was started in it, is left there: then
+ * its number may be another's by now.
  */
-export async function endNamespace(holder: Holder, witnesses: readonly ProcessId[]): Promise<void> {
-  const known = [holder, ...witnesses];
-  if (!known.some((id) => isAlive(id) && namespaceOf(id.pid) === holder.mountNamespace)) return;
-  for (;;) {
-    const left = processesIn(holder.mountNamespace).filter((id) => id.pid !== holder.pid);
-    if (left.length === 0) break;
-    await Promise.all(left.map((id) => stopProcess(id, 2000)));
-  }
-  await stopProcess(holder, 0);
+export function membersOf(mountNamespace: string, witnesses: readonly ProcessId[]): ProcessId[] {
+  const certain = witnesses.some((id) => isAlive(id) && namespaceOf(id.pid) === mountNamespace);
+  return certain ? processesIn(mountNamespace) : [];
 }
 
 /** All processes of a mount namespace such as `mnt:[4026532345]`. */

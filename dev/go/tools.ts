@@ -45,9 +45,10 @@ export async function ensureGoTools<Name extends GoTool>(
   );
   if (missing.length > 0) {
     const pins = await readPins(join(dir, 'releases.json'));
+    const memory = join(cacheRoot(env), 'release-servers');
     for (const name of names.filter((name) => missing.includes(name) && !found.has(name))) {
       const path =
-        (await released(name, join(root, `${sources}-release`), { root, pins, onProgress, signal })) ??
+        (await released(name, join(root, `${sources}-release`), { memory, pins, onProgress, signal })) ??
         (await built(name, root, sources, { dir, env, onProgress, signal }));
       found.set(name, path);
     }
@@ -105,13 +106,13 @@ async function released(
   name: GoTool,
   set: string,
   options: {
-    root: string;
+    memory: string;
     pins: Readonly<Record<string, string>>;
     onProgress?: (line: string) => void;
     signal?: AbortSignal;
   },
 ): Promise<string | undefined> {
-  const { root, pins, onProgress, signal } = options;
+  const { memory, pins, onProgress, signal } = options;
   const program = programs[name];
   const system = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
   const pin = pins[`${name} ${program.version.says} ${system}`];
@@ -119,7 +120,7 @@ async function released(
   const url = program.release(system);
   const path = join(set, name);
   onProgress?.(`fetching ${name}`);
-  if (await fetchRelease(url, pin, path, { memory: root, signal })) {
+  if (await fetchRelease(url, pin, path, { memory, signal })) {
     if (await answers(name, path, signal)) return path;
     await rm(path, { force: true });
   }
