@@ -9,6 +9,7 @@ import { clusterPaths } from './paths.ts';
 import { isAlive } from './process.ts';
 import { exclusively, readState } from './state.ts';
 import { logOf } from './supervise.ts';
+import { alternatives, clusterSupport, ClusterUnsupported } from './support.ts';
 import { bringUp, notReady, type UpOptions } from './up.ts';
 
 export { clusterSupport, ClusterUnsupported, type Support } from './support.ts';
@@ -44,6 +45,9 @@ export type ClusterStatus = {
  */
 export async function up(options: ClusterOptions = {}): Promise<ClusterStatus> {
   const paths = clusterPaths(options.stateDir);
+  // Before anything is made, the lock included.
+  const support = await clusterSupport();
+  if (!support.supported) throw new ClusterUnsupported(`${support.why} ${alternatives}`);
   const onWait = (pid: number): void => options.onProgress?.(`waiting for process ${pid}, which works on this cluster`);
   await exclusively(paths.stateDir, () => bringUp(paths, options), { onWait, signal: options.signal });
   return status(options);

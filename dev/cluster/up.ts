@@ -19,7 +19,7 @@ import type { ClusterPaths } from './paths.ts';
 import { runProcess } from '../qdrant/run-process.ts';
 import { type ClusterState, readState, writeState } from './state.ts';
 import { ensureStarted, logOf, type Supervision, untilHealthy } from './supervise.ts';
-import { alternatives, clusterSupport, clusterTools, ClusterUnsupported } from './support.ts';
+import { clusterTools } from './support.ts';
 
 export type UpOptions = {
   /** A line for the user. */
@@ -36,9 +36,6 @@ const readyMs = 120_000;
  */
 export async function bringUp(paths: ClusterPaths, options: UpOptions): Promise<void> {
   const { onProgress, signal } = options;
-  const support = await clusterSupport();
-  if (!support.supported) throw new ClusterUnsupported(`${support.why} ${alternatives}`);
-
   const go = await ensureGoTools(clusterTools, options);
   const etcdParts = await ensureDebianParts(etcdPackages, options);
   const nodeParts = await ensureDebianParts(nodePackages, options);
