@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const everywhere = ['crds', 'operator', 'loadgen', 'cli', 'dev', 'bench'];
+const everywhere = ['crds', 'operator', 'loadgen', 'cli', 'charts', 'manifests', 'dev', 'bench'];
 const tests = (suffix: string) => everywhere.map((folder) => `${folder}/**/*${suffix}`);
 
 export default defineConfig({

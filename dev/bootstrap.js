@@ -17,6 +17,8 @@ const TASKS = {
   bench: 'bench/main.ts',
   faults: 'dev/faults.ts',
   qdrant: 'dev/qdrant/main.ts',
+  cluster: 'dev/cluster/main.ts',
+  images: 'dev/images/main.ts',
   format: 'dev/format.ts',
 };
 

@@ -17,12 +17,26 @@ const command =
   };
 
 /** Entry points must start with plain Node, which refuses what vitest lets pass (enums, parameter properties, .js imports). */
-const ENTRY_POINTS = ['cli/main.ts', 'loadgen/main.ts', 'dev/qdrant/main.ts'];
+const ENTRY_POINTS = [
+  'cli/main.ts',
+  'operator/main.ts',
+  'loadgen/main.ts',
+  'loadgen/pod/main.ts',
+  'crds/generate/main.ts',
+  'manifests/main.ts',
+  'dev/qdrant/main.ts',
+  'dev/cluster/main.ts',
+  'dev/images/main.ts',
+];
 
 const checks: Check[] = [
   { name: 'types', run: command('tsc', '-p', '.') },
   { name: 'lint and layering', run: command('oxlint', '--type-aware', '--deny-warnings') },
   { name: 'formatting (npm run format mends it)', run: command('prettier', '--check', '--log-level=warn', '.') },
+  {
+    name: 'generated files (node crds/generate/main.ts mends them)',
+    run: command(process.execPath, 'crds/generate/main.ts', '--check'),
+  },
   {
     name: 'milestones',
     run: () => {

@@ -173,7 +173,7 @@ async function openStore(url: string, log: Logger, signal: AbortSignal): Promise
 }
 
 function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log: Logger): ControllerOptions['worldOf'] {
-  return async (sweep, object, signal) => {
+  return async (sweep, object, signal, onWait) => {
     const { apiVersion, kind, metadata } = object;
     const { name, namespace = 'default', uid = '' } = metadata;
     const ref: SweepRef = { apiVersion, kind, namespace, name, uid };
@@ -191,11 +191,14 @@ function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log:
         datasetStorage: config.QDRANT_BENCH_DATASET_STORAGE,
         deadlineSeconds: config.QDRANT_BENCH_JOB_DEADLINE_SECONDS,
       },
-      onPod: ({ job, state }) => child.info({ job, ...state }, 'pod'),
+      onPod: ({ job, state }) => {
+        child.info({ job, ...state }, 'pod');
+        onWait(state.kind === 'Starting' && !state.passing ? `the pod of Job ${job}: ${state.why}` : undefined);
+      },
     });
     const pods = { namespace, labelSelector: `${LABELS.sweepUid}=${uid}` };
     return {
-      target: await targetOf(config, kube, ref, sweep.spec.target, child, signal),
+      target: await targetOf(config, kube, ref, sweep.spec.target, onWait, signal),
       jobs,
       surroundings: async (from) => {
         const before = await sampleSurroundings(kube, pods, from);
@@ -210,7 +213,7 @@ async function targetOf(
   kube: KubeClient,
   ref: SweepRef,
   { external, kubernetes }: Parameters<ControllerOptions['worldOf']>[0]['spec']['target'],
-  log: Logger,
+  onWait: (why: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<Target> {
   if (external) {
@@ -230,7 +233,7 @@ async function targetOf(
       memory: '2Gi',
       storage: '10Gi',
     },
-    onWait: (message) => log.info({ message }, 'waiting for Qdrant'),
+    onWait: (why) => onWait(`Qdrant: ${why}`),
   });
 }
 

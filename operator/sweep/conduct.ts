@@ -39,8 +39,32 @@ export interface ConductOptions {
   previous?: readonly Condition[];
   /** The caller will try again when the target or the dataset's source cannot be reached: that is then no failure. */
   triesAgain?: boolean;
+  /** What is waited for, as the adapters tell; its changes are shown in the status. */
+  waits?: Waits;
   /** Called with the status after every decision and every finished search. */
   onStatus?: (status: SweepStatus) => void;
+}
+
+/** Why nothing happens just now: `no node takes its pod: Insufficient cpu`. */
+export class Waits {
+  #why: string | undefined;
+  #listener: (() => void) | undefined;
+
+  get why(): string | undefined {
+    return this.#why;
+  }
+
+  /** undefined: nothing is waited for any more. */
+  readonly set = (why: string | undefined): void => {
+    if (why === this.#why) return;
+    this.#why = why;
+    this.#listener?.();
+  };
+
+  /** Only the latest listener is told. */
+  listen(listener: () => void): void {
+    this.#listener = listener;
+  }
 }
 
 const EMPTY: History = { runs: [], searches: [] };
@@ -75,8 +99,13 @@ export async function conductSweep(
   let previous: readonly Condition[] = options.previous ?? [];
   let release: () => Promise<void> = () => Promise.resolve();
 
+  const waiting = (): Pick<Situation, 'waiting'> => ({ waiting: options.waits?.why });
+  options.waits?.listen(() => {
+    if (!signal.aborted)
+      options.onStatus?.(report({ ...situation, ...waiting(), now: now().toISOString(), previous }, observed));
+  });
   const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
-    situation = { ...situation, ...change, now: now().toISOString(), previous };
+    situation = { ...situation, ...change, ...waiting(), now: now().toISOString(), previous };
     const status = report(situation, observed);
     previous = status.conditions;
     if (context) await ports?.store.saveStatus(context.experiment, status, situation.now);

@@ -11,7 +11,7 @@ import type { StatusWriter } from '../runtime/status-writer.ts';
 import type { Target } from '../targets/target.ts';
 import { admit } from './admission.ts';
 import { announce } from './announce.ts';
-import { conductSweep, type Conclusion } from './conduct.ts';
+import { conductSweep, Waits, type Conclusion } from './conduct.ts';
 import { SweepStopped, type SweepEvent, type SweepPorts } from './ports.ts';
 import { report } from './report.ts';
 
@@ -34,7 +34,12 @@ export interface ControllerOptions {
   /** The sweeps as the cache has them. */
   cached: (namespace: string, name: string) => KubeObject | undefined;
   /** Makes a sweep's adapters. @throws {SweepStopped} InvalidSpec when the spec names what it may not use. */
-  worldOf: (sweep: QdrantSweep, object: KubeObject, signal: AbortSignal) => Promise<SweepWorld>;
+  worldOf: (
+    sweep: QdrantSweep,
+    object: KubeObject,
+    signal: AbortSignal,
+    onWait: (why: string | undefined) => void,
+  ) => Promise<SweepWorld>;
   store: RunStore;
   status: StatusWriter;
   events: EventRecorder;
@@ -120,7 +125,8 @@ export class SweepController {
     const conditions = (object['status'] as { conditions?: Condition[] } | undefined)?.conditions;
     let closing: SweepStatus | undefined;
     try {
-      const world = await worldOf(sweep, object, signal);
+      const waits = new Waits();
+      const world = await worldOf(sweep, object, signal, waits.set);
       const conclusion = await conductSweep(
         {
           sweep,
@@ -128,6 +134,7 @@ export class SweepController {
           benchVersion,
           generation,
           triesAgain: true,
+          waits,
           ...(conditions ? { previous: conditions } : {}),
           onStatus: (status) => {
             // What the end deletes has to be gone before anybody reads that this is the end.
@@ -228,7 +235,7 @@ export class SweepController {
     status.forget({ uid });
     const { sweep } = admit(object);
     if (sweep) {
-      const world = await worldOf(sweep, object, signal);
+      const world = await worldOf(sweep, object, signal, () => undefined);
       await world.jobs.discardAll(signal);
       if (sweep.spec.target.external) await this.#removeCollections(sweep, world.target, signal);
       await world.target.dispose({ deleteData: true });

@@ -33,6 +33,8 @@ export interface Situation {
     /** What failed will be tried again, without anybody's doing. */
     retry?: boolean;
   };
+  /** Why nothing happens just now, if so. */
+  waiting?: string | undefined;
   generation: number;
   startedAt: string;
   now: string;
@@ -236,7 +238,8 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
   if (!over && phase !== 'Suspended' && outcome?.retry) {
     result.push(condition('Reconciling', 'True', outcome.reason, 'it will be tried again'));
   } else if (!over && !outcome?.failed && phase !== 'Suspended') {
-    result.push(condition('Reconciling', 'True', phase, 'work is under way'));
+    const { waiting } = situation;
+    result.push(condition('Reconciling', 'True', waiting ? 'Waiting' : phase, waiting ?? 'work is under way'));
   }
   return result;
 }

@@ -2,7 +2,14 @@ import type { KubeObject } from '../../runtime/kube.ts';
 
 /** How far a Job is, as its objects tell. */
 export type JobState =
-  | { kind: 'Starting'; why: string; /** No pod will ever run like this. */ hopeless: boolean }
+  | {
+      kind: 'Starting';
+      why: string;
+      /** What every pod goes through. */
+      passing: boolean;
+      /** No pod will ever run like this. */
+      hopeless: boolean;
+    }
   | { kind: 'Running'; node: string | undefined; pod: string }
   /** Nothing of it runs, or ever will again. */
   | { kind: 'Ended'; how: string };
@@ -43,15 +50,16 @@ export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[
   const alive = pods.filter((pod) => !isOver(pod));
   const conditions = (job?.['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
   const ended = conditions.find(({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'));
-  if ((!job || ended) && alive.length === 0) {
+  // A pod that is over ends its Job, also while the Job's controller has not said so yet: there is never a second one.
+  if (alive.length === 0 && (!job || ended || pods.length > 0)) {
     const how = pods.map(endOf).find((text) => text !== '');
     if (!job) return { kind: 'Ended', how: how ?? 'its Job is gone' };
-    if (ended?.type === 'Complete') return { kind: 'Ended', how: how ?? 'its pod is complete' };
-    const why = `${ended?.reason ?? 'Failed'}: ${ended?.message ?? 'no message'}`;
+    if (ended?.type !== 'Failed') return { kind: 'Ended', how: how ?? 'its pod is complete' };
+    const why = `${ended.reason ?? 'Failed'}: ${ended.message ?? 'no message'}`;
     return { kind: 'Ended', how: how ? `${how} (${why})` : why };
   }
   const [pod] = alive;
-  if (!pod) return { kind: 'Starting', why: 'its pod is not made yet', hopeless: false };
+  if (!pod) return { kind: 'Starting', why: 'it is not made yet', passing: true, hopeless: false };
   const status = (pod['status'] ?? {}) as PodStatus;
   if (status.phase === 'Running') {
     const { nodeName } = (pod['spec'] ?? {}) as { nodeName?: string };
@@ -59,13 +67,15 @@ export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[
   }
   const waiting = status.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state?.reason);
   if (waiting?.reason && waiting.reason !== 'ContainerCreating') {
-    return { kind: 'Starting', why: said(waiting.reason, waiting.message), hopeless: HOPELESS.has(waiting.reason) };
+    const why = said(waiting.reason, waiting.message);
+    return { kind: 'Starting', why, passing: false, hopeless: HOPELESS.has(waiting.reason) };
   }
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') {
-    return { kind: 'Starting', why: said(scheduled.reason ?? 'Unschedulable', scheduled.message), hopeless: false };
+    const why = said(scheduled.reason ?? 'Unschedulable', scheduled.message);
+    return { kind: 'Starting', why, passing: false, hopeless: false };
   }
-  return { kind: 'Starting', why: waiting?.reason ?? status.phase ?? 'Pending', hopeless: false };
+  return { kind: 'Starting', why: waiting?.reason ?? status.phase ?? 'Pending', passing: true, hopeless: false };
 }
 
 const said = (reason: string, message: string | undefined): string => (message ? `${reason}: ${message}` : reason);
