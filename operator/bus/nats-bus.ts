@@ -5,6 +5,7 @@ import { jobCredentials, type BusKeys } from './auth.ts';
 import type { Bus, ConsumeOptions, FinalMessage } from './bus.ts';
 import { decodeMessage } from './decode.ts';
 import { backOff, busError, NatsLink, unless } from './nats-link.ts';
+import { deliveries, pull, respond } from './pull.ts';
 import { differs, WANTED_STREAMS } from './streams.ts';
 import { consumerName, STREAMS, subjectOf, type JobAddress, type StreamKind } from './subjects.ts';
 
@@ -31,8 +32,6 @@ export interface BusCounts {
   errors: number;
 }
 
-/** A request for a message waits this long (ms) on the server. */
-const PULL_MS = 3000;
 /** Longest wait (ms) of a question that does not go on for ever. */
 const ANSWER_MS = 15_000;
 /** In a millisecond. */
@@ -40,7 +39,7 @@ const NANOSECONDS = 1_000_000;
 /** JetStream's `err_code`s. */
 const NOT_FOUND: readonly (number | undefined)[] = [10_014, 10_037, 10_059];
 
-/** The bus over NATS JetStream. The only user of the `nats` package here, with nats-link.ts. */
+/** The bus over NATS JetStream. Only it, nats-link.ts and pull.ts use the `nats` package here. */
 export class NatsBus implements Bus {
   readonly counts: BusCounts = { results: 0, redelivered: 0, series: 0, garbage: 0, errors: 0 };
   readonly #options: NatsBusOptions;
@@ -244,57 +243,6 @@ function consumerConfig(kind: StreamKind, job: JobAddress, ackWaitMs: number): P
     // One at a time, or a redelivered one would come after those that follow it.
     max_ack_pending: 1,
   };
-}
-
-/** The next message, or undefined when there was none for a while. @throws when stream or consumer are not there. */
-async function pull(
-  connection: NatsConnection,
-  kind: StreamKind,
-  job: JobAddress,
-  ...signals: [signal: AbortSignal, lost: AbortSignal]
-): Promise<Msg | undefined> {
-  const asked = connection.request(
-    `$JS.API.CONSUMER.MSG.NEXT.${STREAMS[kind]}.${consumerName(job)}`,
-    JSON.stringify({ batch: 1, expires: PULL_MS * NANOSECONDS }),
-    // An inbox of its own: the answer is a stream's message under the stream's subject.
-    { timeout: PULL_MS * 2, noMux: true },
-  );
-  let found: Msg;
-  try {
-    found = await unless(asked, ...signals);
-  } catch (error) {
-    // What comes when nobody waits for it any more goes back at once.
-    asked.then(
-      (late) => void (isMessage(late) && respond(late, '-NAK')),
-      () => undefined,
-    );
-    throw error;
-  }
-  if (isMessage(found)) return found;
-  const { code, description } = found.headers ?? {};
-  // 404, 408: nothing for now.
-  if (code === 404 || code === 408) return undefined;
-  throw new Error(`NATS answered a request for a message with ${String(code)} ${String(description)}`);
-}
-
-/** Messages bring a subject to acknowledge them on; JetStream's own words do not. */
-function isMessage(found: Msg): boolean {
-  return found.reply?.startsWith('$JS.ACK.') === true;
-}
-
-/** Says something about a message; when the connection is gone, it is delivered again instead. */
-function respond(found: Msg, word: string): void {
-  try {
-    found.respond(word);
-  } catch {
-    // As said.
-  }
-}
-
-/** How often a message has been delivered, from `$JS.ACK.<stream>.<consumer>.<delivered>.…` or the longer form with domain and account. */
-function deliveries(found: Msg): number {
-  const tokens = (found.reply ?? '').split('.');
-  return Number(tokens[tokens.length >= 11 ? 6 : 4] ?? 1);
 }
 
 /** The job's last result, if that ends it, and whether the consumer has had it. */
