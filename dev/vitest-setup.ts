@@ -1,7 +1,25 @@
-/** Builds or finds the engine once, before any test; tests read it from QDRANT_BIN. QDRANT_BENCH_UNIT_ONLY=1 skips that. */
-export default async function setup(): Promise<void> {
+/**
+ * What tests share, made once and before any of them runs, so that no test waits for a compiler: the engine, whose path
+ * they read from QDRANT_BIN, and the Go programs of the cluster. A cluster that tests brought up is taken down after
+ * the last of them; one that was there stays. QDRANT_BENCH_UNIT_ONLY=1 skips all this.
+ */
+export default async function setup(): Promise<(() => Promise<void>) | void> {
   if (process.env['QDRANT_BENCH_UNIT_ONLY'] === '1') return;
+  const onProgress = (line: string): void => void process.stderr.write(`  ${line}\n`);
   const { ensureEngineBinary } = await import('./qdrant/engine-binary.ts');
-  const engine = await ensureEngineBinary({ onProgress: (line) => process.stderr.write(`  ${line}\n`) });
+  const engine = await ensureEngineBinary({ onProgress });
   process.env['QDRANT_BIN'] = engine.path;
+
+  const { clusterSupport, down, status } = await import('./cluster/cluster.ts');
+  const support = await clusterSupport();
+  if (!support.supported) {
+    onProgress(`tests on a cluster are skipped: ${support.why}`);
+    return;
+  }
+  const { ensureGoTools, goTools } = await import('./go/tools.ts');
+  await ensureGoTools(goTools, { onProgress });
+  const before = await status();
+  return async () => {
+    if (before.state === 'absent') await down({ onProgress });
+  };
 }

@@ -128,13 +128,17 @@ export async function conductSweep(
     checkSpec(sweep, settings);
     await publish({});
     world.onEvent({ type: 'phase', message: 'looking for the target' });
-    const target = await world.target.describe(signal);
+    // Neither needs the other, and each may take a while.
+    const [target, prepared] = await together(
+      signal,
+      (joint) => world.target.describe(joint),
+      (joint) => prepare(options, settings, world, joint),
+    );
     situation = {
       ...situation,
       environment: { ...situation.environment, qdrantVersion: target.qdrantVersion, target: target.description },
     };
     world.onEvent({ type: 'phase', message: `target: Qdrant ${target.qdrantVersion}, ${target.description}` });
-    const prepared = await prepare(options, settings, world, signal);
     // A new embedded store takes seconds to make: only now is it needed.
     ports = { ...world, onEvent, store: await world.store };
     const fixed = await open(options, settings, target, prepared, ports);
@@ -194,6 +198,24 @@ export async function conductSweep(
     };
   } finally {
     await release();
+  }
+}
+
+/** Does both at once. When one fails the other is aborted, and has ended before the first one's error is thrown. */
+async function together<A, B>(
+  signal: AbortSignal,
+  first: (joint: AbortSignal) => Promise<A>,
+  second: (joint: AbortSignal) => Promise<B>,
+): Promise<[A, B]> {
+  const stop = new AbortController();
+  const joint = AbortSignal.any([signal, stop.signal]);
+  const both = [first(joint), second(joint)] as const;
+  try {
+    return await Promise.all(both);
+  } catch (error) {
+    stop.abort(new Error('the other part failed'));
+    await Promise.allSettled(both);
+    throw error;
   }
 }
 

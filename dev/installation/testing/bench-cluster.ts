@@ -1,0 +1,106 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SweepStatus } from '../../../crds/sweep-status.ts';
+import { openRunStore } from '../../../operator/runs/open-store.ts';
+import type { ReadableRunStore } from '../../../operator/runs/run-store.ts';
+import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
+import { KINDS } from '../../../operator/runtime/kinds.ts';
+import type { KubeKind, KubeObject } from '../../../operator/runtime/kube.ts';
+import { SWEEP_KIND } from '../../../operator/sweep/controller.ts';
+import { status as clusterStatus } from '../../cluster/cluster.ts';
+import { clientOf } from '../follow.ts';
+import { install, runKubectl, type Installation } from '../install.ts';
+
+/** The operator installed on this checkout's cluster, for tests. */
+export interface BenchCluster {
+  installation: Installation;
+  kube: KubeClient;
+  /** This machine's address as pods see it. */
+  host: string;
+  kubectl(...args: string[]): Promise<string>;
+  /** Makes a QdrantSweep in a test's own namespace; one of that name is deleted before. */
+  apply(namespace: string, name: string, spec: unknown): Promise<KubeObject>;
+  status(namespace: string, name: string): Promise<SweepStatus | undefined>;
+  /** Looks until `ready` returns something. @throws with the last `tell` when that takes longer than `seconds`. */
+  until<T>(ready: () => Promise<T | undefined | false>, seconds: number, tell: () => Promise<unknown>): Promise<T>;
+  /** What a sweep made, of one kind. */
+  children(kind: KubeKind, namespace: string, sweepUid: string): Promise<KubeObject[]>;
+  /** The record, read from this machine. The caller closes it. */
+  openStore(): Promise<ReadableRunStore>;
+  close(): Promise<void>;
+}
+
+/** Brings the cluster up and the operator onto it, unless they are there. */
+export async function benchCluster(): Promise<BenchCluster> {
+  const installation = await install({ onProgress: (line) => process.stderr.write(`  ${line}\n`) });
+  const kube = clientOf(installation);
+  const { hostAddress = '127.0.0.1' } = await clusterStatus();
+  const cluster: BenchCluster = {
+    installation,
+    kube,
+    host: hostAddress,
+    kubectl: (...args) => runKubectl(installation, args),
+    async apply(namespace, name, spec) {
+      await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { force: true });
+      return kube.create({
+        apiVersion: SWEEP_KIND.apiVersion,
+        kind: SWEEP_KIND.kind,
+        metadata: { name, namespace },
+        spec,
+      });
+    },
+    async status(namespace, name) {
+      const object = await kube.get({ ...SWEEP_KIND, namespace, name });
+      return object?.['status'] as SweepStatus | undefined;
+    },
+    async until(ready, seconds, tell) {
+      const end = Date.now() + seconds * 1000;
+      for (;;) {
+        const found = await ready();
+        if (found) return found;
+        if (Date.now() > end)
+          throw new Error(`not so after ${seconds} s: ${JSON.stringify(await tell()).slice(0, 4000)}`);
+        await sleep(300);
+      }
+    },
+    children: (kind, namespace, sweepUid) =>
+      kube.list(kind, { namespace, labelSelector: `qdrantbench.io/sweep-uid=${sweepUid}` }),
+    async openStore() {
+      const { namespace, release } = installation;
+      const secret = await kube.get({ ...KINDS.Secret, namespace, name: `${release}-postgres` });
+      const service = await kube.get({ ...KINDS.Service, namespace, name: `${release}-postgres` });
+      const encoded = (secret?.['data'] as Record<string, string>)['url'] as string;
+      const url = new URL(Buffer.from(encoded, 'base64').toString('utf8'));
+      url.hostname = (service?.['spec'] as { clusterIP: string }).clusterIP;
+      return openRunStore(url.href);
+    },
+    close: () => kube.close(),
+  };
+  return cluster;
+}
+
+/** Serves the files of a folder to pods. Names only, no paths. */
+export async function serveFiles(
+  folder: string,
+  host: string,
+): Promise<{ url: (name: string) => string; close: () => void }> {
+  const server = createServer((request, reply) => {
+    const file = join(folder, basename(request.url ?? ''));
+    if (!existsSync(file)) reply.writeHead(404).end();
+    else createReadStream(file).pipe(reply);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, resolve);
+  });
+  const { port } = server.address() as { port: number };
+  return {
+    url: (name) => `http://${host}:${port}/${name}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

@@ -1,0 +1,343 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sweepStatusSchema, type SweepStatus } from '../crds/sweep-status.ts';
+import { clusterSupport } from '../dev/cluster/cluster.ts';
+import { benchCluster, serveFiles, type BenchCluster } from '../dev/installation/testing/bench-cluster.ts';
+import { startTestEngine } from '../dev/qdrant/testing/test-engine.ts';
+import { KINDS } from './runtime/kinds.ts';
+import type { KubeObject } from './runtime/kube.ts';
+import { SWEEP_KIND } from './sweep/controller.ts';
+
+// The operator as users have it: its image in a pod of a real cluster, installed by the chart.
+const data = resolve(process.env['QDRANT_BENCH_DATA'] ?? join(import.meta.dirname, '../../shared/data'), 'bigann10k');
+const support = await clusterSupport();
+const NAMESPACE = 'bench-tests';
+
+const SYNTHETIC = { synthetic: { points: 3000, dimensions: 32, queries: 200, seed: 3 } };
+const GRAPHS = [
+  { name: 'hnsw_config.full_scan_threshold', numbers: [10] },
+  { name: 'optimizers_config.indexing_threshold', numbers: [10] },
+];
+
+describe.skipIf(!support.supported)('the operator on a cluster', () => {
+  let cluster: BenchCluster;
+  beforeAll(async () => {
+    cluster = await benchCluster();
+    await cluster.kube.delete({ ...KINDS.Namespace, name: NAMESPACE });
+    await gone(KINDS.Namespace, NAMESPACE, undefined);
+  }, 1_500_000);
+  afterAll(async () => {
+    await cluster?.kube.delete({ ...KINDS.Namespace, name: NAMESPACE });
+    await cluster?.close();
+  });
+
+  const gone = (kind: typeof SWEEP_KIND, name: string, namespace: string | undefined): Promise<boolean> =>
+    cluster.until(
+      async () => (await cluster.kube.get({ ...kind, name, ...(namespace ? { namespace } : {}) })) === undefined,
+      120,
+      () => cluster.kubectl('get', 'qsw,pods,jobs', '-A'),
+    );
+  const status = (name: string): Promise<SweepStatus | undefined> => cluster.status(NAMESPACE, name);
+  const over = (name: string, seconds: number): Promise<SweepStatus> =>
+    cluster.until(
+      async () => {
+        const found = await status(name);
+        return found && ['Completed', 'Failed'].includes(found.phase) && found;
+      },
+      seconds,
+      async () => [await status(name), await operatorLog()],
+    );
+  const operatorLog = (): Promise<string> =>
+    cluster.kubectl(
+      '-n',
+      cluster.installation.namespace,
+      'logs',
+      `deploy/${cluster.installation.release}`,
+      '--tail=40',
+    );
+  const condition = (found: SweepStatus | undefined, type: string) =>
+    found?.conditions.find((item) => item.type === type);
+  const jobPods = async (uid: string, job: string): Promise<KubeObject[]> =>
+    (await cluster.children(KINDS.Pod, NAMESPACE, uid)).filter(
+      ({ metadata, status: state }) =>
+        metadata.labels?.['qdrantbench.io/job'] === job && (state as { phase?: string }).phase === 'Running',
+    );
+  /** The operator's pod is killed, without a chance to say goodbye. */
+  const killOperator = async (): Promise<void> => {
+    const { namespace } = cluster.installation;
+    await cluster.kubectl(
+      '-n',
+      namespace,
+      'delete',
+      'pod',
+      '-l',
+      'app.kubernetes.io/component=operator',
+      '--grace-period=0',
+      '--force',
+      '--wait=false',
+    );
+  };
+
+  describe('a sweep whose operator is killed in a build and in a load', () => {
+    let sweep: KubeObject;
+    let final: SweepStatus;
+    let files: Awaited<ReturnType<typeof serveFiles>> | undefined;
+    afterAll(() => files?.close());
+
+    it('comes to its goal', { timeout: 400_000 }, async () => {
+      if (existsSync(data)) files = await serveFiles(data, cluster.host);
+      const vectors = files && {
+        vectors: {
+          base: { url: files.url('base.fvecs') },
+          queries: { url: files.url('query.fvecs') },
+          groundTruth: { url: files.url('groundtruth.ivecs') },
+          distance: 'Euclid',
+        },
+      };
+      sweep = await cluster.apply(NAMESPACE, 'survivor', {
+        target: { kubernetes: {} },
+        dataset: vectors ?? SYNTHETIC,
+        parameters: [
+          ...GRAPHS,
+          { name: 'hnsw_config.m', numbers: [8, 16] },
+          { name: 'params.hnsw_ef', numbers: [16, 64, 256] },
+          { name: 'params.exact', choices: ['false', 'true'] },
+        ],
+        constraints: { recall: { min: 0.95 } },
+        budget: { builds: 2 },
+        workload: { repeats: 2 },
+      });
+      const uid = sweep.metadata.uid as string;
+      // In the build: its pod runs, nothing is measured yet.
+      await cluster.until(
+        async () => (await jobPods(uid, 'Measure')).length > 0,
+        180,
+        async () => [await status('survivor'), await operatorLog()],
+      );
+      await killOperator();
+      // In a load: recall is known.
+      await cluster.until(
+        async () => ((await status('survivor'))?.progress.searches ?? 0) >= 3,
+        180,
+        async () => [await status('survivor'), await operatorLog()],
+      );
+      await killOperator();
+      final = await over('survivor', 300);
+      expect(final.phase, JSON.stringify(final.conditions)).toBe('Completed');
+      expect(condition(final, 'GoalMet')).toMatchObject({ status: 'True' });
+    });
+
+    it('says so in a status of the published shape, below 64 KiB', () => {
+      expect(() => sweepStatusSchema.parse(final)).not.toThrow();
+      expect(JSON.stringify(final).length).toBeLessThan(65_536);
+      expect(final.best?.verdict).toBe('Passed');
+      expect(final.best?.metrics.find(({ name }) => name === 'recall')?.value).toBeGreaterThanOrEqual(0.95);
+      expect(final.best?.metrics.find(({ name }) => name === 'throughput')?.value).toBeGreaterThan(0);
+      expect(final.summary).toMatchObject({
+        progress: '2/2',
+        recall: expect.stringMatching(/^[01]\.\d{3}$/) as string,
+      });
+    });
+
+    it('lost nothing and did nothing twice: every run in one attempt, every planned search once', async () => {
+      const store = await cluster.openStore();
+      try {
+        const [experiment] = await store.findExperiments(NAMESPACE, 'survivor');
+        const { runs, searches } = await store.history(experiment?.id ?? '');
+        expect(runs.map(({ attempt, state, verdict }) => ({ attempt, state, verdict }))).toEqual(
+          runs.map(() => ({ attempt: 1, state: 'Finished', verdict: 'Passed' })),
+        );
+        expect(runs).toHaveLength(2);
+        expect(new Set(searches.map(({ id }) => id)).size).toBe(searches.length);
+        expect(searches.filter(({ repeat }) => repeat > 0).length).toBeGreaterThanOrEqual(2);
+      } finally {
+        await store.close();
+      }
+    });
+
+    it.skipIf(!existsSync(data))('measured real vectors rightly: exact search has recall 1', async () => {
+      const store = await cluster.openStore();
+      try {
+        const [experiment] = await store.findExperiments(NAMESPACE, 'survivor');
+        const { searches } = await store.history(experiment?.id ?? '');
+        const exact = searches.filter(({ search }) => String(search['params.exact']) === 'true');
+        expect(exact.length).toBeGreaterThan(0);
+        for (const { metrics } of exact) expect(metrics.find(({ name }) => name === 'recall')?.value).toBe(1);
+      } finally {
+        await store.close();
+      }
+    });
+
+    it('left no Job, pod, Secret or StatefulSet behind', async () => {
+      const uid = sweep.metadata.uid as string;
+      for (const kind of [KINDS.Job, KINDS.Pod, KINDS.Secret, KINDS.StatefulSet, KINDS.Service]) {
+        expect(await cluster.children(kind, NAMESPACE, uid), kind.kind).toEqual([]);
+      }
+    });
+
+    it('had its status written at most every ten seconds, save its first and last, by the API server’s own log', () => {
+      const writes = readFileSync(cluster.installation.auditLog as string, 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('"survivor"') && line.includes('"subresource":"status"'))
+        .map((line) => JSON.parse(line) as { verb: string; stage: string; userAgent: string; stageTimestamp: string })
+        .filter(
+          ({ verb, stage, userAgent }) =>
+            verb === 'patch' && stage === 'ResponseComplete' && /^qdrant-bench\//.test(userAgent),
+        )
+        .map(({ stageTimestamp }) => Date.parse(stageTimestamp));
+      expect(writes.length).toBeGreaterThan(3);
+      const close = writes.slice(1, -1).filter((at, index) => at - (writes[index] as number) < 9_500);
+      // Each of the two new operators writes what it finds at once.
+      expect(close.length, JSON.stringify(writes)).toBeLessThanOrEqual(2);
+    });
+
+    it('runs in containers of containerd', async () => {
+      const pods = await cluster.kube.list(KINDS.Pod, { namespace: cluster.installation.namespace });
+      const ids = pods.flatMap(({ status: state }) =>
+        (state as { containerStatuses?: { containerID?: string }[] }).containerStatuses?.map(
+          ({ containerID }) => containerID,
+        ),
+      );
+      expect(ids.length).toBeGreaterThanOrEqual(3);
+      for (const id of ids) expect(id).toMatch(/^containerd:\/\/[0-9a-f]{64}$/);
+    });
+  });
+
+  it(
+    'makes another attempt when a load generator is evicted, and leaves nothing when the sweep is deleted',
+    { timeout: 300_000 },
+    async () => {
+      const sweep = await cluster.apply(NAMESPACE, 'evicted', {
+        target: { kubernetes: {} },
+        dataset: { synthetic: { ...SYNTHETIC.synthetic, points: 20_000 } },
+        parameters: [...GRAPHS, { name: 'hnsw_config.ef_construct', numbers: [400] }],
+        budget: { builds: 2 },
+      });
+      const uid = sweep.metadata.uid as string;
+      const first = await cluster.until(
+        async () => (await jobPods(uid, 'Measure'))[0],
+        180,
+        async () => [await status('evicted'), await operatorLog()],
+      );
+      await cluster.kube
+        .create({
+          apiVersion: 'policy/v1',
+          kind: 'Eviction',
+          metadata: { name: first.metadata.name, namespace: NAMESPACE },
+        } as KubeObject)
+        .catch(() => cluster.kube.delete({ ...KINDS.Pod, namespace: NAMESPACE, name: first.metadata.name }));
+      const second = await cluster.until(
+        async () => (await jobPods(uid, 'Measure')).find(({ metadata }) => metadata.uid !== first.metadata.uid),
+        120,
+        async () => [await status('evicted'), await operatorLog()],
+      );
+      expect(second.metadata.labels).toMatchObject({ 'qdrantbench.io/attempt': '2' });
+      expect(second.metadata.labels?.['qdrantbench.io/run']).toBe(first.metadata.labels?.['qdrantbench.io/run']);
+
+      await cluster.kube.delete({ ...SWEEP_KIND, namespace: NAMESPACE, name: 'evicted' });
+      await gone(SWEEP_KIND, 'evicted', NAMESPACE);
+      for (const kind of [KINDS.Job, KINDS.Pod, KINDS.Secret, KINDS.StatefulSet]) {
+        expect(await cluster.children(kind, NAMESPACE, uid), kind.kind).toEqual([]);
+      }
+      // The garbage collector's part: it follows the owner.
+      await cluster.until(
+        async () => (await cluster.children(KINDS.PersistentVolumeClaim, NAMESPACE, uid)).length === 0,
+        60,
+        () => cluster.kubectl('get', 'pvc', '-n', NAMESPACE),
+      );
+    },
+  );
+
+  it(
+    'measures a Qdrant that is there already, deletes only what it made, and says what it cannot reach',
+    { timeout: 300_000 },
+    async () => {
+      await using server = await startTestEngine({ host: cluster.host });
+      const files = await serveFiles(import.meta.dirname, cluster.host);
+      const external = { external: { url: server.engine.url } };
+      const vectors = (url: string, sha256?: string) => ({
+        vectors: {
+          base: { url, format: 'fvecs', ...(sha256 ? { sha256 } : {}) },
+          queries: { url, format: 'fvecs' },
+          distance: 'Cosine',
+        },
+      });
+      try {
+        await server.result('PUT', '/collections/theirs', { vectors: { size: 2, distance: 'Dot' } });
+        await cluster.apply(NAMESPACE, 'external', {
+          target: external,
+          dataset: SYNTHETIC,
+          parameters: GRAPHS,
+          budget: { builds: 1 },
+          workload: { repeats: 1 },
+        });
+        await cluster.apply(NAMESPACE, 'wrong-checksum', {
+          target: external,
+          dataset: vectors(files.url('main.ts'), '0'.repeat(64)),
+        });
+        await cluster.apply(NAMESPACE, 'no-dataset', {
+          target: external,
+          dataset: vectors(`http://${cluster.host}:9/base.fvecs`),
+        });
+        await cluster.apply(NAMESPACE, 'no-qdrant', {
+          target: { external: { url: `http://${cluster.host}:9` } },
+          dataset: SYNTHETIC,
+        });
+
+        const said = async (name: string, type: string, reason: string): Promise<void> => {
+          const found = await cluster.until(
+            async () => {
+              const current = await status(name);
+              return condition(current, type)?.status === 'False' && current;
+            },
+            120,
+            async () => [await status(name), await operatorLog()],
+          );
+          expect(condition(found, type)).toMatchObject({ reason });
+          expect(found.progress).toMatchObject({ builds: 0, searches: 0 });
+        };
+        await said('no-qdrant', 'TargetReady', 'TargetUnreachable');
+        await said('wrong-checksum', 'DatasetReady', 'DatasetInvalid');
+        await said('no-dataset', 'DatasetReady', 'DatasetUnreachable');
+        expect((await status('wrong-checksum'))?.phase).toBe('Failed');
+        // What may come back is tried again.
+        expect(condition(await status('no-qdrant'), 'Reconciling')).toMatchObject({ status: 'True' });
+
+        expect((await over('external', 200)).phase).toBe('Completed');
+        const names = async (): Promise<string[]> =>
+          ((await server.result('GET', '/collections')) as { collections: { name: string }[] }).collections.map(
+            ({ name }) => name,
+          );
+        expect(await names()).toEqual(['theirs']);
+      } finally {
+        files.close();
+      }
+    },
+  );
+
+  it('has the API server refuse what is not valid, naming the field', async () => {
+    await expect(
+      cluster.apply(NAMESPACE, 'malformed', { target: { kubernetes: {} }, dataset: SYNTHETIC, budget: { builds: 0 } }),
+    ).rejects.toThrow(/spec\.budget\.builds/);
+    await expect(
+      cluster.apply(NAMESPACE, 'malformed', {
+        target: { kubernetes: {}, external: { url: 'http://q' } },
+        dataset: SYNTHETIC,
+      }),
+    ).rejects.toThrow(/spec\.target/);
+  });
+
+  it('refuses in the status what only it can know, and makes nothing for it', async () => {
+    const sweep = await cluster.apply(NAMESPACE, 'refused', {
+      target: { kubernetes: {} },
+      dataset: SYNTHETIC,
+      parameters: [{ name: 'hnsw_config.mm', numbers: [8] }],
+    });
+    const found = await over('refused', 60);
+    expect(found.phase).toBe('Failed');
+    expect(condition(found, 'Accepted')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(condition(found, 'Accepted')?.message).toContain('hnsw_config.mm');
+    expect(await cluster.children(KINDS.StatefulSet, NAMESPACE, sweep.metadata.uid as string)).toEqual([]);
+  });
+});
