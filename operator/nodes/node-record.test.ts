@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Kube, KubeError, type KubeObject, type ObjectRef } from '../runtime/kube.ts';
 import { nodeState, readNodeState, readPodUsage } from './node-record.ts';
 
+const ID = 'abcdef0123456789';
 const pod = { namespace: 'team', name: 'q-0' };
 const node = (conditions: [string, string][]): KubeObject => ({
   apiVersion: 'v1',
@@ -9,9 +10,15 @@ const node = (conditions: [string, string][]): KubeObject => ({
   metadata: { name: 'n/1' },
   status: { conditions: conditions.map(([type, status]) => ({ type, status })) },
 });
-const onNode = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'q-0' }, spec: { nodeName: 'n/1' } };
+const onNode = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'q-0' },
+  spec: { nodeName: 'n/1' },
+  status: { containerStatuses: [{ name: 'qdrant', containerID: `containerd://${ID}` }] },
+};
 const FIGURES = ['container_cpu_usage_seconds_total', 'container_memory_working_set_bytes', 'container_memory_rss']
-  .map((name) => `${name}{container="qdrant",namespace="team",pod="q-0"} 7`)
+  .map((name) => `${name}{id="/kubepods/pod1/${ID}"} 7`)
   .join('\n');
 
 function api(objects: Record<string, KubeObject | undefined>, raw: string | Error = ''): Pick<Kube, 'get' | 'raw'> {
@@ -59,10 +66,15 @@ describe('the record of a node', () => {
 
   it('has what the pod used, or says why not', async () => {
     expect(await read(api({ Pod: onNode }, FIGURES))).toEqual({
-      value: { cpuSeconds: 7, workingSetBytes: 7, rssBytes: 7, at: '1970-01-01T00:00:00.000Z' },
+      value: { containerId: ID, cpuSeconds: 7, workingSetBytes: 7, rssBytes: 7, at: '1970-01-01T00:00:00.000Z' },
     });
     expect(await read(api({ Pod: onNode }))).toMatchObject({ absent: expect.stringContaining('no figures') as string });
     expect(await read(api({}))).toEqual({ absent: 'pod q-0 is on no node' });
+    for (const status of [undefined, { containerStatuses: [{ name: 'qdrant', containerID: 'x://(.*)' }] }]) {
+      expect(await read(api({ Pod: { ...onNode, status } }))).toEqual({
+        absent: 'container qdrant of pod q-0 has not started',
+      });
+    }
     const forbidden = new KubeError(403, 'Forbidden', 'nodes "n" is forbidden');
     expect(await read(api({ Pod: onNode }, forbidden))).toMatchObject({
       absent: expect.stringContaining('may not read it') as string,

@@ -26,6 +26,15 @@ const METRICS = { timeoutMs: 10_000, maxBytes: 32 * 2 ** 20 };
 export const nodeOf = (pod: KubeObject): string | undefined =>
   (pod['spec'] as { nodeName?: string } | undefined)?.nodeName;
 
+/** Without its runtime's scheme, `containerd://`. What else than letters and digits might be in it is no id of ours to seek. */
+function containerIdOf(pod: KubeObject, container: string): string | undefined {
+  const { containerStatuses = [] } = (pod['status'] ?? {}) as {
+    containerStatuses?: { name: string; containerID?: string }[];
+  };
+  const id = containerStatuses.find(({ name }) => name === container)?.containerID;
+  return /^[a-z0-9.+-]+:\/\/([0-9A-Za-z]{12,128})$/.exec(id ?? '')?.[1];
+}
+
 /** The state of the node a pod is on. Never throws: a run is not lost for want of its surroundings. */
 export async function readNodeState(
   kube: Pick<Kube, 'get'>,
@@ -65,8 +74,10 @@ export async function readPodUsage(
     const found = await kube.get({ ...KINDS.Pod, namespace, name: pod }, signal);
     const node = found && nodeOf(found);
     if (!node) return { absent: `pod ${pod} is on no node` };
+    const id = containerIdOf(found, container);
+    if (!id) return { absent: `container ${container} of pod ${pod} has not started` };
     const text = await kube.raw(`/api/v1/nodes/${encodeURIComponent(node)}/proxy/metrics/cadvisor`, METRICS, signal);
-    const usage = usageIn(text, { namespace, pod, container }, now());
+    const usage = usageIn(text, id, now());
     return usage ? { value: usage } : { absent: `the kubelet of ${node} has no figures of ${pod}/${container} yet` };
   });
 }

@@ -2,26 +2,31 @@ import { describe, expect, it } from 'vitest';
 import { samples } from './prometheus-text.ts';
 import { type PodUsage, usageBetween, usageIn } from './pod-usage.ts';
 
-const labels = (pod: string, container: string, more = '') =>
-  `{container="${container}",${more}id="/kubepods/pod1/${container}",image="qdrant:1",name="abc",namespace="team",pod="${pod}"}`;
-const TEXT = `# HELP container_cpu_usage_seconds_total [ALPHA] Cumulative cpu time consumed in seconds.
+const ID = 'f'.repeat(63) + '1';
+const OTHER = 'f'.repeat(63) + '2';
+/** As it is where cAdvisor knows the runtime; `bare`, as it is where it does not. */
+const labels = (id: string, more = '') =>
+  `{container="qdrant",${more}id="${id}",image="q:1",name="x",namespace="t",pod="q-0"}`;
+const bare = (id: string, more = '') => `{container="",${more}id="${id}",image="",name="",namespace="",pod=""}`;
+const text = (
+  label: typeof labels,
+  id: string,
+): string => `# HELP container_cpu_usage_seconds_total [ALPHA] Cumulative cpu time.
 # TYPE container_cpu_usage_seconds_total counter
-container_cpu_usage_seconds_total${labels('q-0', 'qdrant', 'cpu="total",')} 12.345678 1795268645123
-container_cpu_usage_seconds_total${labels('q-0', '', 'cpu="total",')} 99 1795268645123
-container_cpu_usage_seconds_total${labels('q-0', 'qdrant', 'cpu="cpu01",')} 7 1795268645123
-container_cpu_usage_seconds_total${labels('other-0', 'qdrant', 'cpu="total",')} 1
-container_cpu_cfs_periods_total${labels('q-0', 'qdrant')} 200
-container_cpu_cfs_throttled_periods_total${labels('q-0', 'qdrant')} 17
-container_cpu_cfs_throttled_seconds_total${labels('q-0', 'qdrant')} 0.5
-container_memory_working_set_bytes${labels('q-0', 'qdrant')} 1.5e+08 1795268640000
-container_memory_rss${labels('q-0', 'qdrant')} 1.2e+08
-container_memory_max_usage_bytes${labels('q-0', 'qdrant')} 2.5e+08
-container_start_time_seconds${labels('q-0', 'qdrant')} 1.7e+09
-container_memory_rss${labels('q-0', 'qdrant').replace('pod1', 'pod0')} 5
-container_memory_working_set_bytes${labels('q-0', 'qdrant').replace('pod1', 'pod0')} NaN
+container_cpu_usage_seconds_total${label(id, 'cpu="total",')} 12.345678 1795268645123
+container_cpu_usage_seconds_total${label(id.replace(ID, ''), 'cpu="total",')} 99 1795268645123
+container_cpu_usage_seconds_total${label(id, 'cpu="cpu01",')} 7 1795268645123
+container_cpu_usage_seconds_total${label(id.replace(ID, OTHER), 'cpu="total",')} 1
+container_cpu_cfs_periods_total${label(id)} 200
+container_cpu_cfs_throttled_periods_total${label(id)} 17
+container_cpu_cfs_throttled_seconds_total${label(id)} 0.5
+container_memory_working_set_bytes${label(id)} 1.5e+08 1795268640000
+container_memory_rss${label(id)} 1.2e+08
+container_memory_rss${label('/system.slice/crio-conmon-' + ID + '.scope')} 3
+container_memory_max_usage_bytes${label(id)} 2.5e+08
+container_memory_max_usage_bytes${label(id)} NaN
 machine_cpu_cores 2
 `;
-const here = { namespace: 'team', pod: 'q-0', container: 'qdrant' };
 const now = new Date('2026-11-21T12:00:00Z');
 
 describe('Prometheus’ text', () => {
@@ -38,8 +43,14 @@ describe('Prometheus’ text', () => {
 });
 
 describe('what a container used', () => {
-  it('is read for that container alone, and for its newest start', () => {
-    expect(usageIn(TEXT, here, now)).toEqual({
+  it.each([
+    ['labelled, cgroupfs', labels, `/kubepods/burstable/pod1-2/${ID}`],
+    ['not labelled, cgroupfs', bare, `/a/kubepods/pod1-2/${ID}`],
+    ['containerd under systemd', labels, `/kubepods.slice/kubepods-pod1_2.slice/cri-containerd-${ID}.scope`],
+    ['CRI-O under systemd', labels, `/kubepods.slice/kubepods-pod1_2.slice/crio-${ID}.scope`],
+  ])('is read for that container alone: %s', (_name, label, id) => {
+    expect(usageIn(text(label, id), ID, now)).toEqual({
+      containerId: ID,
       cpuSeconds: 12.345678,
       periods: 200,
       throttledPeriods: 17,
@@ -52,19 +63,21 @@ describe('what a container used', () => {
   });
 
   it('is not there for another, or before its first figures', () => {
-    expect(usageIn(TEXT, { ...here, namespace: 'other' }, now)).toBeUndefined();
-    expect(usageIn(TEXT, { ...here, pod: 'other-0' }, now)).toBeUndefined();
-    expect(usageIn('', here, now)).toBeUndefined();
+    expect(usageIn(text(labels, `/kubepods/${ID}`), OTHER, now)).toBeUndefined();
+    expect(usageIn('', ID, now)).toBeUndefined();
   });
 
   it('has no throttling without a quota, and our time where the kubelet gives none', () => {
-    const text = TEXT.replaceAll(/^container_cpu_cfs.*\n/gm, '').replaceAll(' 1795268645123', '');
-    const usage = usageIn(text, here, now) as PodUsage;
+    const without = text(labels, `/kubepods/${ID}`)
+      .replaceAll(/^container_cpu_cfs.*\n/gm, '')
+      .replaceAll(' 1795268645123', '');
+    const usage = usageIn(without, ID, now) as PodUsage;
     expect(usage.periods).toBeUndefined();
     expect(usage.at).toBe('2026-11-21T12:00:00.000Z');
   });
 
   const reading = (change: Partial<PodUsage>): PodUsage => ({
+    containerId: ID,
     cpuSeconds: 10,
     workingSetBytes: 100,
     rssBytes: 80,
@@ -87,7 +100,7 @@ describe('what a container used', () => {
       { seconds: 4, cpuSeconds: 4, periods: 40, throttledPeriods: 2, throttledSeconds: 0.5, peakBytes: 300 },
     ],
     ['no quota before', {}, { periods: 5, workingSetBytes: 150 }, { seconds: 0, cpuSeconds: 0, peakBytes: 150 }],
-    ['restarted', {}, { cpuSeconds: 1 }, undefined],
+    ['restarted', {}, { containerId: OTHER }, undefined],
   ])('between two readings: %s', (_name, before, after, expected) => {
     expect(usageBetween(reading(before), reading(after))).toEqual(expected);
   });

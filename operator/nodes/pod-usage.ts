@@ -2,6 +2,8 @@ import { samples } from './prometheus-text.ts';
 
 /** What a container used up to a moment, as its node's kubelet tells. Counters go on from the container's start. */
 export interface PodUsage {
+  /** The runtime's; another one after a restart, whose counters begin anew. */
+  containerId: string;
   /** CPU time. */
   cpuSeconds: number;
   /** Periods of the CPU quota in which it wanted to run, and those in which the quota stopped it. Absent without a quota. */
@@ -37,41 +39,34 @@ const FIELDS = {
   container_memory_rss: 'rssBytes',
   container_memory_max_usage_bytes: 'peakBytes',
 } as const;
-const STARTED = 'container_start_time_seconds';
-const NAMES: ReadonlySet<string> = new Set([...Object.keys(FIELDS), STARTED]);
-type Fields = Partial<Record<(typeof FIELDS)[keyof typeof FIELDS], number>>;
+const NAMES: ReadonlySet<string> = new Set(Object.keys(FIELDS));
 
 /**
- * One container's figures in the text of `/metrics/cadvisor`; undefined when it is not there (yet). One that was
- * restarted is there twice for a while: the newer counts. `now` stands in where the figures carry no time.
+ * One container's figures in the text of `/metrics/cadvisor`; undefined when it is not there (yet). It is known by its
+ * id in the cgroup's name: the labels of pod and container are missing where cAdvisor cannot ask the runtime. `now`
+ * stands in where the figures carry no time.
  */
-export function usageIn(
-  text: string,
-  { namespace, pod, container }: { namespace: string; pod: string; container: string },
-  now: Date,
-): PodUsage | undefined {
-  const found = new Map<string, { fields: Fields; started: number; at: number }>();
+export function usageIn(text: string, containerId: string, now: Date): PodUsage | undefined {
+  // `…/pod<uid>/<id>`, `…/cri-containerd-<id>.scope`; but not `crio-conmon-<id>.scope`, which is its keeper.
+  const itsCgroup = new RegExp(`/(?:(?!crio-conmon-)[a-z-]+-)?${containerId}(?:\\.scope)?$`);
+  const found: Partial<Record<(typeof FIELDS)[keyof typeof FIELDS], number>> = {};
+  let at = now.getTime();
   for (const { name, labels, value, timestampMs } of samples(text, NAMES)) {
-    if (labels['namespace'] !== namespace || labels['pod'] !== pod || labels['container'] !== container) continue;
+    if (!itsCgroup.test(labels['id'] ?? '')) continue;
     // CPU time comes in all and, on some kernels, per core.
     if (labels['cpu'] !== undefined && labels['cpu'] !== 'total') continue;
     if (!Number.isFinite(value)) continue;
-    const id = labels['id'] ?? '';
-    const one = found.get(id) ?? { fields: {}, started: 0, at: now.getTime() };
-    found.set(id, one);
-    if (name === STARTED) one.started = value;
-    else one.fields[FIELDS[name as keyof typeof FIELDS]] = value;
-    if (name === 'container_cpu_usage_seconds_total' && timestampMs) one.at = timestampMs;
+    found[FIELDS[name as keyof typeof FIELDS]] = value;
+    if (name === 'container_cpu_usage_seconds_total' && timestampMs) at = timestampMs;
   }
-  const newest = Array.from(found.values()).toSorted((a, b) => b.started - a.started)[0];
-  const { cpuSeconds, workingSetBytes, rssBytes, ...rest } = newest?.fields ?? {};
-  if (!newest || cpuSeconds === undefined || workingSetBytes === undefined || rssBytes === undefined) return undefined;
-  return { cpuSeconds, workingSetBytes, rssBytes, ...rest, at: new Date(newest.at).toISOString() };
+  const { cpuSeconds, workingSetBytes, rssBytes, ...rest } = found;
+  if (cpuSeconds === undefined || workingSetBytes === undefined || rssBytes === undefined) return undefined;
+  return { containerId, cpuSeconds, workingSetBytes, rssBytes, ...rest, at: new Date(at).toISOString() };
 }
 
 /** undefined when the container was restarted between the two: its counters began again. */
 export function usageBetween(before: PodUsage, after: PodUsage): PodUsageDifference | undefined {
-  if (after.cpuSeconds < before.cpuSeconds) return undefined;
+  if (after.containerId !== before.containerId) return undefined;
   const change = (field: 'periods' | 'throttledPeriods' | 'throttledSeconds') => {
     const [from, to] = [before[field], after[field]];
     return from === undefined || to === undefined ? {} : { [field]: Math.max(0, to - from) };

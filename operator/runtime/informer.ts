@@ -109,6 +109,7 @@ export class Informer {
       let failure: Error | undefined;
       try {
         if (this.#version === undefined) await this.#list(signal);
+        signal.throwIfAborted();
         for await (const event of this.#watch(this.#version ?? '', signal)) {
           if (signal.aborted) return;
           this.#lastContact = clock.now();
