@@ -1,20 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import {
-  jobSchema,
-  preparedMessageSchema,
-  type Job,
-  type Message,
-  type PreparedMessage,
-} from '../../../loadgen/protocol.ts';
-import type { Bus } from '../../bus/bus.ts';
+import { jobSchema, type Job, type Message } from '../../../loadgen/protocol.ts';
+import { BusError, type Bus } from '../../bus/bus.ts';
 import type { JobAddress } from '../../bus/subjects.ts';
 import { KINDS } from '../../runtime/kinds.ts';
-import { alreadyExists, type Kube, type KubeKind, type KubeObject, type ObjectRef } from '../../runtime/kube.ts';
+import { alreadyExists, type Kube, type KubeObject } from '../../runtime/kube.ts';
 import { JobLost, type FinalMessage, type JobRunner } from '../job-runner.ts';
-import { datasetClaimName, jobName, type SweepRef } from './job-name.ts';
-import { datasetClaim, jobObject, jobSecret, LABELS, type LoadgenPodSettings } from './job-objects.ts';
+import { DatasetClaim } from './dataset-claim.ts';
+import { jobName, type SweepRef } from './job-name.ts';
+import { jobObject, jobSecret, LABELS, type LoadgenPodSettings } from './job-objects.ts';
 import { jobState, type JobState } from './job-state.ts';
+import { OwnedObjects } from './owned-objects.ts';
 
 /** How long things may take, ms. */
 export interface JobTimes {
@@ -33,8 +29,6 @@ export interface JobTimes {
 const TIMES: JobTimes = { poll: 1000, start: 15 * 60_000, hopeless: 60_000, silence: 6000, gone: 5 * 60_000 };
 /** A result that could not be recorded so often in a row, redelivered each time, stops the sweep. */
 const MAX_RECORD_ERRORS = 6;
-/** Where a finished preparation is remembered, on the claim that holds the data. */
-const PREPARED = 'qdrantbench.io/prepared';
 
 /** What is said about a job's pod, for whoever follows the sweep. */
 export interface PodNews {
@@ -51,6 +45,8 @@ export class KubernetesJobRunner implements JobRunner {
   readonly #kube: Kube;
   readonly #bus: Bus;
   readonly #sweep: SweepRef;
+  readonly #owned: OwnedObjects;
+  readonly #claim: DatasetClaim;
   readonly #settings: LoadgenPodSettings;
   readonly #log: Logger;
   readonly #times: JobTimes;
@@ -68,6 +64,8 @@ export class KubernetesJobRunner implements JobRunner {
     this.#kube = options.kube;
     this.#bus = options.bus;
     this.#sweep = options.sweep;
+    this.#owned = new OwnedObjects(options.kube, options.sweep);
+    this.#claim = new DatasetClaim(options.kube, options.sweep);
     this.#settings = options.settings;
     this.#log = options.log;
     this.#times = { ...TIMES, ...options.times };
@@ -78,15 +76,19 @@ export class KubernetesJobRunner implements JobRunner {
     signal.throwIfAborted();
     const name = jobName(this.#sweep, job);
     if (job.kind === 'Prepare') {
-      const known = await this.#prepared(name, signal);
+      const known = await this.#claim.prepared(name, signal);
       if (known) {
         await onMessage(known);
         return { type: 'done' };
       }
-      await this.#claim(signal);
+      await this.#claim.ensure(this.#settings, signal);
     }
     await this.#ensure(job, name, secrets, signal);
-    const end = await this.#attend(job, name, onMessage, signal);
+    const end = await this.#attend(job, name, onMessage, signal).catch(async (error: unknown) => {
+      // Asked for again under the same name, a lost preparation would be found lost again.
+      if (job.kind === 'Prepare' && error instanceof JobLost) await this.discard(job, signal);
+      throw error;
+    });
     // What was prepared is remembered on the claim; nothing else asks for this Job again.
     if (job.kind === 'Prepare') await this.discard(job, signal);
     return end;
@@ -109,10 +111,6 @@ export class KubernetesJobRunner implements JobRunner {
     for (const { metadata } of await this.#jobs(signal)) await this.#delete(metadata.name, signal);
   }
 
-  #ref(kind: KubeKind, name: string): ObjectRef {
-    return { ...kind, namespace: this.#sweep.namespace, name };
-  }
-
   #address(name: string): JobAddress {
     return { namespace: this.#sweep.namespace, job: name };
   }
@@ -123,7 +121,9 @@ export class KubernetesJobRunner implements JobRunner {
   }
 
   async #ensure(job: Job, name: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
-    if (await this.#mine(KINDS.Job, name, signal)) return;
+    if (await this.#owned.get(KINDS.Job, name, signal)) return;
+    await this.#owned.get(KINDS.Secret, name, signal);
+    await this.#forgetEarlier(name, signal);
     const expires = new Date(Date.now() + (this.#settings.deadlineSeconds + 3600) * 1000);
     const credentials = await this.#bus.credentials(this.#address(name), expires);
     await this.#kube.apply(jobSecret(this.#sweep, job, credentials, secrets), { force: true }, signal);
@@ -131,19 +131,21 @@ export class KubernetesJobRunner implements JobRunner {
       await this.#kube.create(jobObject(this.#sweep, job, this.#settings, Object.keys(secrets)), signal);
       this.#log.info({ job: name }, 'Job made');
     } catch (error) {
-      if (!alreadyExists(error) || !(await this.#mine(KINDS.Job, name, signal))) throw error;
+      if (!alreadyExists(error) || !(await this.#owned.get(KINDS.Job, name, signal))) throw error;
     }
   }
 
-  /** The object of that name if it is ours; @throws when somebody else's has the name. */
-  async #mine(kind: KubeKind, name: string, signal: AbortSignal): Promise<KubeObject | undefined> {
-    const found = await this.#kube.get(this.#ref(kind, name), signal);
-    if (found && found.metadata.labels?.[LABELS.sweepUid] !== this.#sweep.uid) {
-      throw new Error(
-        `${kind.kind} ${this.#sweep.namespace}/${name} exists and is not of this sweep; delete or rename it`,
-      );
+  /** What an earlier Job of this name said must not be taken for this one's words. Waits while NATS is away. */
+  async #forgetEarlier(name: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#bus.forget(this.#address(name));
+      } catch (error) {
+        if (!(error instanceof BusError && error.reason === 'BusUnreachable')) throw error;
+        this.#log.warn({ err: error, job: name }, 'waiting for NATS before a Job is made');
+      }
+      await sleep(this.#times.poll, undefined, { signal });
     }
-    return found;
   }
 
   async #attend(
@@ -155,29 +157,43 @@ export class KubernetesJobRunner implements JobRunner {
     const over = new AbortController();
     const both = AbortSignal.any([signal, over.signal]);
     const broken = Promise.withResolvers<never>();
+    /** Results refused in a row. */
     let errors = 0;
+    let handling = false;
     let heardAt = Date.now();
     const heard = this.#bus.consume(this.#address(name), {
       signal: both,
       onMessage: async (message) => {
         heardAt = Date.now();
-        await onMessage(message);
-        if (message.type === 'prepared' && job.kind === 'Prepare') await this.#remember(name, message, signal);
-        errors = 0;
-      },
-      onError: (error) => {
-        errors += 1;
-        if (errors >= MAX_RECORD_ERRORS) broken.reject(error as Error);
+        // These come beside the results, and are not delivered again.
+        if (message.type === 'progress' || message.type === 'series') return onMessage(message);
+        handling = true;
+        try {
+          await onMessage(message);
+          if (message.type === 'prepared' && job.kind === 'Prepare') await this.#claim.remember(name, message, signal);
+          errors = 0;
+        } catch (error) {
+          errors += 1;
+          if (errors >= MAX_RECORD_ERRORS) broken.reject(error as Error);
+          throw error;
+        } finally {
+          handling = false;
+          heardAt = Date.now();
+        }
       },
     });
     const ended = this.#ended(name, both).then(async (how) => {
-      await this.#silence(name, () => heardAt, both);
+      // Nothing is silent while a result is in hand, or refused and to come again.
+      await this.#silence(name, () => (handling || errors > 0 ? Date.now() : heardAt), both);
       throw new JobLost(`the load generator's pod ended without a last word: ${how}`);
     });
     // Whichever comes second is of no interest, also when it fails.
     for (const promise of [heard, ended, broken.promise]) promise.catch(() => undefined);
     try {
       return await Promise.race([heard, ended, broken.promise]);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
     } finally {
       over.abort(new Error('the job is over'));
       await heard.catch(() => undefined);
@@ -186,7 +202,7 @@ export class KubernetesJobRunner implements JobRunner {
 
   /** Waits until nothing of the Job runs. @throws {JobLost} when its pod will never run. */
   async #ended(name: string, signal: AbortSignal): Promise<string> {
-    const began = Date.now();
+    let startingSince = Date.now();
     let hopelessSince: number | undefined;
     let told = '';
     for (;;) {
@@ -199,9 +215,10 @@ export class KubernetesJobRunner implements JobRunner {
       if (state && text !== told) this.#onPod({ job: name, state });
       told = text ?? told;
       if (state?.kind === 'Ended') return state.how;
+      if (state?.kind === 'Running') startingSince = Date.now();
       if (state?.kind === 'Starting') {
         hopelessSince = state.hopeless ? (hopelessSince ?? Date.now()) : undefined;
-        const waited = Date.now() - began;
+        const waited = Date.now() - startingSince;
         const hopeless = hopelessSince !== undefined && Date.now() - hopelessSince > this.#times.hopeless;
         if (hopeless || waited > this.#times.start) {
           throw new JobLost(`its pod did not start in ${Math.round(waited / 1000)} s: ${state.why}`);
@@ -212,7 +229,7 @@ export class KubernetesJobRunner implements JobRunner {
   }
 
   async #state(name: string, signal: AbortSignal): Promise<JobState> {
-    const job = await this.#kube.get(this.#ref(KINDS.Job, name), signal);
+    const job = await this.#kube.get(this.#owned.ref(KINDS.Job, name), signal);
     return jobState(job, await this.#pods(name, signal));
   }
 
@@ -236,7 +253,7 @@ export class KubernetesJobRunner implements JobRunner {
 
   async #delete(name: string, signal: AbortSignal): Promise<void> {
     const { namespace } = this.#sweep;
-    await this.#kube.delete(this.#ref(KINDS.Job, name), { propagationPolicy: 'Background' }, signal);
+    if (!(await this.#owned.delete(KINDS.Job, name, signal))) return;
     const until = Date.now() + this.#times.gone;
     while ((await this.#pods(name, signal)).length > 0) {
       if (Date.now() > until) {
@@ -244,7 +261,7 @@ export class KubernetesJobRunner implements JobRunner {
       }
       await sleep(Math.min(500, this.#times.poll), undefined, { signal });
     }
-    await this.#kube.delete(this.#ref(KINDS.Secret, name), {}, signal);
+    await this.#owned.delete(KINDS.Secret, name, signal);
     // Messages that stay behind age out; a bus that is away must not hold up a deletion.
     await this.#bus
       .forget(this.#address(name))
@@ -253,7 +270,7 @@ export class KubernetesJobRunner implements JobRunner {
 
   /** The job a Job's Secret holds; undefined when it is gone or not readable by this version. */
   async #document(name: string, signal: AbortSignal): Promise<Job | undefined> {
-    const secret = await this.#kube.get(this.#ref(KINDS.Secret, name), signal);
+    const secret = await this.#kube.get(this.#owned.ref(KINDS.Secret, name), signal);
     const text = (secret?.['data'] as Record<string, string> | undefined)?.['job.json'];
     if (text === undefined) return undefined;
     try {
@@ -261,28 +278,5 @@ export class KubernetesJobRunner implements JobRunner {
     } catch {
       return undefined;
     }
-  }
-
-  async #claim(signal: AbortSignal): Promise<void> {
-    const claim = datasetClaim(this.#sweep, this.#settings);
-    if (await this.#mine(KINDS.PersistentVolumeClaim, claim.metadata.name, signal)) return;
-    await this.#kube.create(claim, signal).catch((error: unknown) => {
-      if (!alreadyExists(error)) throw error;
-    });
-  }
-
-  /** What an earlier preparation of the same dataset found; the data lie on the claim that says so. */
-  async #prepared(name: string, signal: AbortSignal): Promise<PreparedMessage | undefined> {
-    const claim = await this.#mine(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep), signal);
-    if (claim?.metadata.deletionTimestamp) throw new Error('the claim of the dataset is being deleted; trying again');
-    const text = claim?.metadata.annotations?.[PREPARED];
-    if (text === undefined) return undefined;
-    const { job, message } = JSON.parse(text) as { job?: string; message?: unknown };
-    return job === name ? preparedMessageSchema.safeParse(message).data : undefined;
-  }
-
-  async #remember(name: string, message: PreparedMessage, signal: AbortSignal): Promise<void> {
-    const patch = { metadata: { annotations: { [PREPARED]: JSON.stringify({ job: name, message }) } } };
-    await this.#kube.mergePatch(this.#ref(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep)), patch, signal);
   }
 }

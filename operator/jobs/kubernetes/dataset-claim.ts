@@ -1,0 +1,60 @@
+import { preparedMessageSchema, type PreparedMessage } from '../../../loadgen/protocol.ts';
+import { KINDS } from '../../runtime/kinds.ts';
+import { alreadyExists, type Kube } from '../../runtime/kube.ts';
+import { datasetClaimName, type SweepRef } from './job-name.ts';
+import { datasetClaim, type LoadgenPodSettings } from './job-objects.ts';
+import { OwnedObjects } from './owned-objects.ts';
+
+/** Where a finished preparation is remembered, on the claim that holds the data. */
+const PREPARED = 'qdrantbench.io/prepared';
+
+/** The claim a sweep's prepared dataset lies on, and what lies there. */
+export class DatasetClaim {
+  readonly #kube: Kube;
+  readonly #sweep: SweepRef;
+  readonly #owned: OwnedObjects;
+
+  constructor(kube: Kube, sweep: SweepRef) {
+    this.#kube = kube;
+    this.#sweep = sweep;
+    this.#owned = new OwnedObjects(kube, sweep);
+  }
+
+  /** Makes it, unless it is there. */
+  async ensure(settings: LoadgenPodSettings, signal: AbortSignal): Promise<void> {
+    const claim = datasetClaim(this.#sweep, settings);
+    const { name } = claim.metadata;
+    if (await this.#owned.get(KINDS.PersistentVolumeClaim, name, signal)) return;
+    try {
+      await this.#kube.create(claim, signal);
+    } catch (error) {
+      if (!alreadyExists(error)) throw error;
+      await this.#owned.get(KINDS.PersistentVolumeClaim, name, signal);
+    }
+  }
+
+  /** What the Job of this name found when it prepared the dataset; undefined when another one was last, or none. */
+  async prepared(job: string, signal: AbortSignal): Promise<PreparedMessage | undefined> {
+    const claim = await this.#owned.get(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep), signal);
+    if (claim?.metadata.deletionTimestamp) throw new Error('the claim of the dataset is being deleted; trying again');
+    const text = claim?.metadata.annotations?.[PREPARED];
+    if (text === undefined) return undefined;
+    const known = parse(text);
+    return known.job === job ? preparedMessageSchema.safeParse(known.message).data : undefined;
+  }
+
+  async remember(job: string, message: PreparedMessage, signal: AbortSignal): Promise<void> {
+    const patch = { metadata: { annotations: { [PREPARED]: JSON.stringify({ job, message }) } } };
+    const ref = this.#owned.ref(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep));
+    await this.#kube.mergePatch(ref, patch, signal);
+  }
+}
+
+/** People can write annotations, too. */
+function parse(text: string): { job?: unknown; message?: unknown } {
+  try {
+    return (JSON.parse(text) as { job?: unknown; message?: unknown } | null) ?? {};
+  } catch {
+    return {};
+  }
+}
