@@ -251,7 +251,7 @@ async function main(): Promise<number> {
   try {
     ({ values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } } }));
   } catch (error) {
-    process.stderr.write(`${String((error as Error).message)}\n\n${HELP}`);
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
     return 2;
   }
   if (values.help || values.version) {

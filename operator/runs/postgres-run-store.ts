@@ -162,6 +162,22 @@ export class PostgresRunStore implements ReadableRunStore {
     });
   }
 
+  recordSurroundings(experiment: string, attempt: Attempt, surroundings: unknown): Promise<void> {
+    return this.#run(async (db) => {
+      const value = storable('applied', { surroundings });
+      const { numUpdatedRows } = await db
+        .updateTable('runs')
+        .set({
+          applied: sql<string>`case jsonb_typeof(applied) when 'object' then applied else '{}'::jsonb end || ${value}::jsonb`,
+        })
+        .where('experiment', '=', experiment)
+        .where('id', '=', attempt.run)
+        .where('attempt', '=', attempt.attempt)
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) throw unknownAttempt(experiment, attempt);
+    });
+  }
+
   recordBuilt(experiment: string, attempt: Attempt, metrics: readonly Metric[], applied: unknown): Promise<void> {
     return this.#run(async (db) => {
       const { numUpdatedRows } = await db

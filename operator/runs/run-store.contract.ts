@@ -117,8 +117,11 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
         expect(await store.runs(id)).toEqual([{ ...begun, state: 'Running', metrics: [] }]);
 
         const metrics: Metric[] = [{ name: 'disk', value: 1234567, unit: 'bytes', source: 'process' }];
+        await store.recordSurroundings(id, attempt, { pressure: ['too early'] });
         await store.recordBuilt(id, attempt, metrics, { hnsw_config: { m: 16 } });
         await store.recordBuilt(id, attempt, metrics, { hnsw_config: { m: 16 } });
+        await store.recordSurroundings(id, attempt, { pressure: [] });
+        await store.recordSurroundings(id, attempt, { pressure: ['node: MemoryPressure'] });
         expect(await store.runs(id)).toEqual([{ ...begun, state: 'Running', metrics }]);
 
         const end = { verdict: 'Passed', reason: 'ConstraintsMet', message: 'fine', finishedAt: LATER } as const;
@@ -303,6 +306,7 @@ export function describesARunStore(name: string, open: () => Promise<ReadableRun
         const point = { search: 's', repeat: 0, second: 0, values: {} };
         await expect(store.appendSeries('exp-none', [point])).rejects.toMatchObject(missing);
         await expect(store.recordBuilt(id, attempt, [], null)).rejects.toMatchObject(missing);
+        await expect(store.recordSurroundings(id, attempt, {})).rejects.toMatchObject(missing);
         await expect(store.finishRun(id, attempt, end)).rejects.toMatchObject(missing);
         expect(await store.history('exp-none')).toEqual({ runs: [], searches: [] });
       });

@@ -78,6 +78,8 @@ export interface RunStore {
   beginAttempt(experiment: string, attempt: NewAttempt): Promise<Attempt>;
   /** Build-level metrics as soon as the build is ready, so that a later crash does not lose them. */
   recordBuilt(experiment: string, attempt: Attempt, metrics: readonly Metric[], applied: unknown): Promise<void>;
+  /** What surrounded the measurement: pressure on nodes, throttling. Kept beside what was applied; the last one counts. */
+  recordSurroundings(experiment: string, attempt: Attempt, surroundings: unknown): Promise<void>;
   finishRun(
     experiment: string,
     attempt: Attempt,

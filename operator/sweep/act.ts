@@ -123,6 +123,7 @@ async function measure(
   context: SweepContext,
   ports: SweepPorts,
   signal: AbortSignal,
+  attending = false,
 ): Promise<void> {
   const { store, target, now } = ports;
   const build =
@@ -131,30 +132,25 @@ async function measure(
     const search = job.searches.find((item) => item.id === message.id);
     return search && { run: job.run, attempt: job.attempt, build, search: search.search };
   });
-  let built: { metrics: Metric[]; applied: Record<string, unknown> } | undefined;
-  let lookAgain: Awaited<ReturnType<NonNullable<SweepPorts['surroundings']>>> | undefined;
+  // Of a job that is attended to its end, what was built may have been heard already.
+  let lookAgain = attending ? await ports.surroundings?.(signal) : undefined;
   try {
     const end = await ports.jobs.run(job, {
       secrets: secrets(server),
       signal,
       onMessage: async (message) => {
         if (message.type === 'built') {
-          built = {
-            metrics: message.metrics as Metric[],
-            applied: {
-              config: message.applied,
-              segments: message.segments,
-              indexedVectors: message.indexedVectors,
-              ignored: message.ignored,
-            },
-          };
-          await store.recordBuilt(context.experiment, attempt, built.metrics, built.applied);
+          await store.recordBuilt(context.experiment, attempt, message.metrics as Metric[], {
+            config: message.applied,
+            segments: message.segments,
+            indexedVectors: message.indexedVectors,
+            ignored: message.ignored,
+          });
           lookAgain ??= await ports.surroundings?.(signal);
         }
         // The last word: its pod is still there to be looked at.
-        if (message.type === 'done' && built && lookAgain) {
-          const surroundings = await lookAgain(signal);
-          await store.recordBuilt(context.experiment, attempt, built.metrics, { ...built.applied, surroundings });
+        if (message.type === 'done' && lookAgain) {
+          await store.recordSurroundings(context.experiment, attempt, await lookAgain(signal));
         }
         await handler(message);
       },
@@ -185,7 +181,7 @@ export async function attend(
   if (job.kind === 'Finals') return measureFinals(job, observed, context, ports, signal);
   const attempt = { run: job.run, attempt: job.attempt, collection: job.endpoint.collection };
   const server = await ports.target.open(attempt.collection, signal);
-  await measure(job, attempt, server, observed, context, ports, signal);
+  await measure(job, attempt, server, observed, context, ports, signal, true);
 }
 
 /** Measures the finalists again, interleaved; ids that are in the record are not repeated. */

@@ -2,6 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
 import type { SweepStatus } from '../../../crds/sweep-status.ts';
 import { openRunStore } from '../../../operator/runs/open-store.ts';
 import type { ReadableRunStore } from '../../../operator/runs/run-store.ts';
@@ -29,6 +30,8 @@ export interface BenchCluster {
   children(kind: KubeKind, namespace: string, sweepUid: string): Promise<KubeObject[]>;
   /** The record, read from this machine. The caller closes it. */
   openStore(): Promise<ReadableRunStore>;
+  /** Rows of the record's database. */
+  query<Row>(sql: string, values: readonly unknown[]): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -37,6 +40,17 @@ export async function benchCluster(): Promise<BenchCluster> {
   const installation = await install({ onProgress: (line) => process.stderr.write(`  ${line}\n`) });
   const kube = clientOf(installation);
   const { hostAddress = '127.0.0.1' } = await clusterStatus();
+  const databaseUrl = async (): Promise<string> => {
+    const { namespace, release } = installation;
+    const name = `${release}-postgres`;
+    const secret = (await kube.get({ ...KINDS.Secret, namespace, name })) as { data: { url: string } } | undefined;
+    const service = (await kube.get({ ...KINDS.Service, namespace, name })) as
+      { spec: { clusterIP: string } } | undefined;
+    if (!secret || !service) throw new Error(`Postgres ${namespace}/${name} is not installed`);
+    const url = new URL(Buffer.from(secret.data.url, 'base64').toString('utf8'));
+    url.hostname = service.spec.clusterIP;
+    return url.href;
+  };
   const cluster: BenchCluster = {
     installation,
     kube,
@@ -67,14 +81,15 @@ export async function benchCluster(): Promise<BenchCluster> {
     },
     children: (kind, namespace, sweepUid) =>
       kube.list(kind, { namespace, labelSelector: `qdrantbench.io/sweep-uid=${sweepUid}` }),
-    async openStore() {
-      const { namespace, release } = installation;
-      const secret = await kube.get({ ...KINDS.Secret, namespace, name: `${release}-postgres` });
-      const service = await kube.get({ ...KINDS.Service, namespace, name: `${release}-postgres` });
-      const encoded = (secret?.['data'] as Record<string, string>)['url'] as string;
-      const url = new URL(Buffer.from(encoded, 'base64').toString('utf8'));
-      url.hostname = (service?.['spec'] as { clusterIP: string }).clusterIP;
-      return openRunStore(url.href);
+    openStore: async () => openRunStore(await databaseUrl()),
+    async query<Row>(text: string, values: readonly unknown[]) {
+      const client = new Client({ connectionString: await databaseUrl() });
+      await client.connect();
+      try {
+        return (await client.query(text, [...values])).rows as Row[];
+      } finally {
+        await client.end();
+      }
     },
     close: () => kube.close(),
   };
