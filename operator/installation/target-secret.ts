@@ -24,7 +24,8 @@ export async function targetSecret(
   const { host } = new URL(url);
   if (labels[LABEL] !== 'true') return refuse(`may not be used: label it ${LABEL}=true`);
   if (annotations[HOST] !== host) return refuse(`is not for this server: annotate it ${HOST}=${host}`);
-  const value = (secret['data'] as Record<string, string> | undefined)?.[key];
+  const data = (secret['data'] ?? {}) as Record<string, string>;
+  const value = Object.hasOwn(data, key) ? data[key] : undefined;
   if (!value) return refuse(`has no key ${JSON.stringify(key)}`);
   return Buffer.from(value, 'base64').toString('utf8').trim();
 }

@@ -66,8 +66,13 @@ export function surroundings(before: Sample, after: Sample): Surroundings {
       const first = before.pods.find((item) => item.pod === pod)?.usage;
       const used = first && 'value' in first && 'value' in usage ? usageBetween(first.value, usage.value) : undefined;
       if (used) return { component, pod, node, used };
-      const why = 'absent' in usage ? usage.absent : first && 'absent' in first ? first.absent : 'seen only once';
-      return { component, pod, node, absent: why };
+      return { component, pod, node, absent: whyAbsent(first, usage) };
     }),
   };
+}
+
+function whyAbsent(first: Reading<PodUsage> | undefined, last: Reading<PodUsage>): string {
+  if ('absent' in last) return last.absent;
+  if (!first) return 'seen only once';
+  return 'absent' in first ? first.absent : 'its container was restarted in between';
 }
