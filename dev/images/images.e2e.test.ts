@@ -119,6 +119,7 @@ describe.skipIf(here !== undefined)(`images, tried as read-only containers ${her
     test.each([
       ['loadgen/main.ts', 'Carries out one load generator job'],
       ['loadgen/pod/main.ts', 'in a pod and publishes what it finds on NATS'],
+      ['operator/main.ts', 'carries out the QdrantSweeps of a Kubernetes cluster'],
     ])('%s starts', async (path, text) => {
       const container = bench.start({ args: [path, '--help'] });
       expect(await container.exited, container.output()).toBe(0);
