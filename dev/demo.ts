@@ -123,6 +123,10 @@ async function demo(): Promise<number> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
   say('Qdrant Bench demo: which settings give 50,000 vectors recall ≥ 0.95 at the highest rate?\n');
+  if (values.values !== undefined && values.context === undefined) {
+    say('--values is for a cluster of your own: give its --context, too');
+    return 2;
+  }
   if (values.local) return local();
   if (values.context === undefined) {
     const support = await clusterSupport();

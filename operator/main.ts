@@ -20,7 +20,7 @@ import type { KubeObject } from './runtime/kube.ts';
 import type { ObjectEvent } from './runtime/object-cache.ts';
 import { WorkQueue } from './runtime/queue.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
-import { SweepController, SWEEP_KIND, type ControllerOptions } from './sweep/controller.ts';
+import { MAX_CONDUCTED, SweepController, SWEEP_KIND, type ControllerOptions } from './sweep/controller.ts';
 import { ExternalTarget } from './targets/external/external-target.ts';
 import { KubernetesTarget } from './targets/kubernetes/kubernetes-target.ts';
 import type { Target } from './targets/target.ts';
@@ -35,8 +35,8 @@ environment (QDRANT_BENCH_…; operator/config.ts has them all). Serves /metrics
   --version  the version
 `;
 
-/** Sweeps in different stages at the same time; each holds a connection to the record. */
-const MAX_CONNECTIONS = 32;
+/** One for each sweep that is conducted, and some for what they record. */
+const MAX_CONNECTIONS = MAX_CONDUCTED + 8;
 const WORKERS = 4;
 /** The cache is not to be trusted when the API server has been silent for so long. */
 const STALE_SECONDS = 300;
@@ -193,7 +193,7 @@ function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log:
       },
       onPod: ({ job, state }) => {
         child.info({ job, ...state }, 'pod');
-        onWait(state.kind === 'Starting' && !state.passing ? `the pod of Job ${job}: ${state.why}` : undefined);
+        onWait(`the pod of Job ${job}`, state.kind === 'Starting' && !state.passing ? state.why : undefined);
       },
     });
     const pods = { namespace, labelSelector: `${LABELS.sweepUid}=${uid}` };
@@ -213,7 +213,7 @@ async function targetOf(
   kube: KubeClient,
   ref: SweepRef,
   { external, kubernetes }: Parameters<ControllerOptions['worldOf']>[0]['spec']['target'],
-  onWait: (why: string | undefined) => void,
+  onWait: (source: string, why: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<Target> {
   if (external) {
@@ -233,7 +233,7 @@ async function targetOf(
       memory: '2Gi',
       storage: '10Gi',
     },
-    onWait: (why) => onWait(`Qdrant: ${why}`),
+    onWait: (why) => onWait('Qdrant', why),
   });
 }
 

@@ -45,21 +45,26 @@ export interface ConductOptions {
   onStatus?: (status: SweepStatus) => void;
 }
 
-/** Why nothing happens just now: `no node takes its pod: Insufficient cpu`. */
+/** Why nothing happens just now: `Qdrant: no node takes its pod: Insufficient cpu`. */
 export class Waits {
-  #why: string | undefined;
+  readonly #reasons = new Map<string, string>();
   #listener: (() => void) | undefined;
 
   get why(): string | undefined {
-    return this.#why;
+    return this.#reasons.size === 0 ? undefined : [...this.#reasons].map((pair) => pair.join(': ')).join('; ');
   }
 
-  /** undefined: nothing is waited for any more. */
-  readonly set = (why: string | undefined): void => {
-    if (why === this.#why) return;
-    this.#why = why;
+  /** @param source what is waited for; without `why` it is there. */
+  readonly set = (source: string, why: string | undefined): void => {
+    if (why === this.#reasons.get(source)) return;
+    if (why === undefined) this.#reasons.delete(source);
+    else this.#reasons.set(source, why);
     this.#listener?.();
   };
+
+  clear(): void {
+    for (const source of this.#reasons.keys()) this.set(source, undefined);
+  }
 
   /** Only the latest listener is told. */
   listen(listener: () => void): void {
@@ -134,6 +139,7 @@ export async function conductSweep(
       (joint) => world.target.describe(joint),
       (joint) => prepare(options, settings, world, joint),
     );
+    options.waits?.clear();
     situation = {
       ...situation,
       environment: { ...situation.environment, qdrantVersion: target.qdrantVersion, target: target.description },
@@ -177,7 +183,7 @@ export async function conductSweep(
     }
   } catch (error) {
     const { reason, message, failed } = explain(error, signal);
-    const retry = options.triesAgain === true && (reason === 'TargetUnreachable' || reason === 'DatasetUnreachable');
+    const retry = options.triesAgain === true && reason !== 'Interrupted' && !isFinal(error);
     const outcome = { reason, message, failed, ...(retry ? { retry } : {}) };
     const phase = failed && !retry ? 'Failed' : situation.phase;
     if (reason === 'Internal') log.error({ err: error }, 'stopped by an error of ours');
@@ -332,6 +338,12 @@ function estimate({ study, settings }: Observed, now: Date): { estimatedCompleti
   return { estimatedCompletionAt: new Date(now.getTime() + (left * seconds + finalsSeconds) * 1000).toISOString() };
 }
 
+/** Whether the same would come of trying again: what a spec or dataset is, and what has been tried often enough. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof SweepStopped) return !error.reason.endsWith('Unreachable');
+  return error instanceof TargetError && error.reason !== 'TargetUnreachable';
+}
+
 function explain(
   error: unknown,
   signal: AbortSignal,
@@ -341,8 +353,8 @@ function explain(
   if (error instanceof SweepStopped) return { reason: error.reason, message: error.message, failed: true };
   if (error instanceof StoreError) return { reason: error.reason, message: error.message, failed: false };
   if (error instanceof TargetError) {
-    const reason = error.reason === 'TargetUnreachable' ? error.reason : 'Internal';
-    return { reason, message: error.message, failed: true };
+    const reasons = { TargetUnreachable: 'TargetUnreachable', Refused: 'InvalidSpec', NameTaken: 'Internal' } as const;
+    return { reason: reasons[error.reason], message: error.message, failed: true };
   }
   return { reason: 'Internal', message: error instanceof Error ? error.message : String(error), failed: true };
 }

@@ -38,7 +38,7 @@ export interface ControllerOptions {
     sweep: QdrantSweep,
     object: KubeObject,
     signal: AbortSignal,
-    onWait: (why: string | undefined) => void,
+    onWait: (source: string, why: string | undefined) => void,
   ) => Promise<SweepWorld>;
   store: RunStore;
   status: StatusWriter;
@@ -60,6 +60,8 @@ interface Conductor {
   ended: Promise<void>;
 }
 
+/** Sweeps at once; each holds a connection to the record, and most wait for a node to measure on anyway. */
+export const MAX_CONDUCTED = 16;
 /** First and longest pause before what could not be reached is tried again. */
 const RETRY_MS = { first: 5000, longest: 300_000 };
 
@@ -88,7 +90,15 @@ export class SweepController {
     const running = this.#conductors.get(key);
     if (running && running.uid !== object?.metadata.uid) await this.#stop(key, 'the resource is gone');
     if (!object) return;
-    if (object.metadata.deletionTimestamp) return this.#cleanUp(key, object, signal);
+    if (object.metadata.deletionTimestamp) {
+      return this.#cleanUp(key, object, signal).catch((error: unknown) => {
+        signal.throwIfAborted();
+        const why = error instanceof Error ? error.message : String(error);
+        const note = `what it made is not deleted yet, and it stays until then: ${why}. When that is gone for good, remove the finalizer ${FINALIZER}`;
+        this.#options.events.record(object, { type: 'Warning', reason: 'CleanupFailed', note });
+        throw error;
+      });
+    }
     const live = await ensureFinalizer(this.#options.kube, SWEEP_KIND, object, FINALIZER, signal);
     if (!live) return;
 
@@ -97,6 +107,7 @@ export class SweepController {
     if (conductor?.generation === generation || this.#over.get(uid) === generation) return;
     if (isOver(live, generation)) return;
     if (conductor) await this.#stop(key, 'the spec has changed');
+    else if (this.#conductors.size >= MAX_CONDUCTED) return { requeueAfterMs: RETRY_MS.first };
     const { sweep, refused } = admit(live);
     if (!sweep) return this.#refuse(live, refused);
     const stop = new AbortController();
@@ -157,7 +168,8 @@ export class SweepController {
         signal,
       );
       if (signal.aborted) return;
-      if (conclusion.stopped && !isFinal(conclusion)) return this.#again(key, uid, object, conclusion, child);
+      if (conclusion.stopped && conclusion.status.phase !== 'Failed')
+        return this.#again(key, uid, object, conclusion, child);
       const keeps = conclusion.status.phase === 'Suspended' || sweep.spec.retention?.onFinish === 'Keep';
       const keepsBest = sweep.spec.retention?.onFinish === 'KeepBest' && conclusion.status.best;
       if (!keeps && !keepsBest) {
@@ -168,7 +180,11 @@ export class SweepController {
       child.info({ phase: conclusion.status.phase, message: conclusion.message }, 'sweep over');
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof SweepStopped && error.reason === 'InvalidSpec') return this.#refuse(object, error.message);
+      if (error instanceof SweepStopped) {
+        // What the spec names, a Secret for one, may be mended without the spec being touched.
+        this.#refuse(object, error.message, true);
+        return this.#retry(key, uid);
+      }
       child.error({ err: error }, 'the sweep could not be conducted');
       this.#retry(key, uid);
     }
@@ -202,12 +218,13 @@ export class SweepController {
     this.#options.requeue(key, wait);
   }
 
-  #refuse(object: KubeObject, message: string): void {
+  /** @param retry whether it may be accepted later as it is. */
+  #refuse(object: KubeObject, message: string, retry = false): void {
     const { uid = '', generation = 0 } = object.metadata;
     const now = this.#now().toISOString();
     const status = report({
-      phase: 'Failed',
-      outcome: { reason: 'InvalidSpec', message, failed: true },
+      phase: retry ? 'Pending' : 'Failed',
+      outcome: { reason: 'InvalidSpec', message, failed: true, retry },
       generation,
       startedAt: now,
       now,
@@ -216,7 +233,7 @@ export class SweepController {
       previous: (object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [],
       benchVersion: this.#options.benchVersion,
     });
-    this.#over.set(uid, generation);
+    if (!retry) this.#over.set(uid, generation);
     this.#write(object, status);
     this.#options.events.record(object, { type: 'Warning', reason: 'InvalidSpec', note: message });
   }
@@ -259,11 +276,6 @@ export class SweepController {
       }
     }
   }
-}
-
-/** Reasons that will be the same next time; all others pass. */
-function isFinal({ stopped }: Conclusion): boolean {
-  return stopped === 'InvalidSpec' || stopped === 'DatasetInvalid';
 }
 
 /** Whether the status says that this very spec has been carried out. */

@@ -136,7 +136,9 @@ function figures(
     ...(recall === undefined ? {} : { recall: recall.toFixed(3) }),
     ...(throughput === undefined ? {} : { throughput: `${throughput.toFixed(throughput < 10 ? 1 : 0)}/s` }),
     ...(p95 === undefined ? {} : { latencyP95: `${p95.toFixed(p95 < 10 ? 1 : 0)}ms` }),
-    ...(price === undefined ? {} : { cost: (price * hours).toFixed(2) }),
+    ...(price === undefined
+      ? {}
+      : { cost: `${(price * hours).toFixed(2)} ${observed?.settings.currency ?? ''}`.trim() }),
   };
 }
 
@@ -236,7 +238,7 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
     result.push(condition('Stalled', 'True', outcome.reason, outcome.message));
   }
   if (!over && phase !== 'Suspended' && outcome?.retry) {
-    result.push(condition('Reconciling', 'True', outcome.reason, 'it will be tried again'));
+    result.push(condition('Reconciling', 'True', outcome.reason, `it will be tried again: ${outcome.message}`));
   } else if (!over && !outcome?.failed && phase !== 'Suspended') {
     const { waiting } = situation;
     result.push(condition('Reconciling', 'True', waiting ? 'Waiting' : phase, waiting ?? 'work is under way'));

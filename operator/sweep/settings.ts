@@ -24,6 +24,8 @@ export interface SweepSettings {
   /** Seconds from the start after which no build is started; undefined: no limit. */
   maxSeconds: number | undefined;
   pricePerHour: number | undefined;
+  /** Of the price: `USD`. */
+  currency: string | undefined;
   /** Defaults a user should know were assumed, one sentence each. */
   assumed: string[];
 }
@@ -67,6 +69,7 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
     maxBuilds: budget.builds ?? DEFAULT_BUILDS,
     maxSeconds: budget.duration ? durationSeconds(budget.duration) : undefined,
     pricePerHour: price ? Number(price.amount) : undefined,
+    currency: price?.currency,
     assumed,
   };
 }

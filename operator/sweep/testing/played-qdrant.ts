@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A server that plays as much of Qdrant as a sweep's operator talks to: collections come, are looked for, and go. */
+export interface PlayedQdrant {
+  url: string;
+  collections: Set<string>;
+  /** Answers 503 while false. */
+  up: boolean;
+  close(): Promise<void>;
+}
+
+export async function playQdrant(): Promise<PlayedQdrant> {
+  const collections = new Set<string>();
+  const server = createServer((request, reply) => {
+    const [, name = '', rest] = /^\/collections\/([^/?]+)(\/exists)?/.exec(request.url ?? '') ?? [];
+    const answer = (status: number, body: unknown): void => {
+      reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    request.resume();
+    request.on('end', () => {
+      if (!played.up) return answer(503, { status: { error: 'starting' } });
+      if (!name) return answer(200, { title: 'qdrant', version: '1.19.0' });
+      if (rest) return answer(200, { result: { exists: collections.has(name) } });
+      if (request.method === 'DELETE') return answer(200, { result: collections.delete(name) });
+      if (collections.has(name)) return answer(409, { status: { error: 'taken' } });
+      collections.add(name);
+      answer(200, { result: true });
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const played: PlayedQdrant = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    collections,
+    up: true,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return played;
+}
