@@ -175,6 +175,8 @@ export class SweepController {
       if (!keeps && !keepsBest) {
         await world.jobs.discardAll(signal);
         await world.target.dispose({ deleteData: true });
+        // Let go of meanwhile: whoever comes next finds nothing left to do, and says so.
+        if (signal.aborted) return;
       }
       this.#finish(uid, generation, object, closing ?? conclusion.status, conclusion.message);
       child.info({ phase: conclusion.status.phase, message: conclusion.message }, 'sweep over');

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { admit } from './admission.ts';
+
+const sweep = (spec: object = {}, metadata: object = {}) => ({
+  apiVersion: 'qdrantbench.io/v1alpha1',
+  kind: 'QdrantSweep',
+  metadata: { name: 'products', namespace: 'team', uid: 'u', managedFields: [], ...metadata },
+  spec: { target: { kubernetes: {} }, dataset: { synthetic: { points: 1000, dimensions: 8 } }, ...spec },
+  status: { phase: 'Running' },
+});
+const vectors = (base: string) => ({
+  dataset: {
+    vectors: { base: { url: base }, queries: { url: 'https://data.example/queries.npy' }, distance: 'Cosine' },
+  },
+});
+
+describe('a sweep from the API server', () => {
+  it('is worked on when it is valid; what Kubernetes adds to it is left out', () => {
+    const { sweep: admitted, refused } = admit(sweep());
+    expect(refused).toBeUndefined();
+    expect(admitted?.metadata).toEqual({ name: 'products', namespace: 'team' });
+    expect(admitted).not.toHaveProperty('status');
+  });
+
+  it('may lie in no namespace it names', () => {
+    expect(admit(sweep({}, { namespace: undefined })).refused).toBeUndefined();
+  });
+
+  it.each<[string, ReturnType<typeof sweep>, string]>([
+    ['is of another version', { ...sweep(), apiVersion: 'qdrantbench.io/v1' }, 'apiVersion'],
+    ['has no target', sweep({ target: {} }), 'spec.target'],
+    ['has a name that is a domain', sweep({}, { name: 'a.b' }), 'metadata.name'],
+    [
+      'names a parameter Qdrant does not have',
+      sweep({ parameters: [{ name: 'hnsw_config.em', numbers: [8] }] }),
+      'hnsw_config.em',
+    ],
+    [
+      'names a quantization that is not given',
+      sweep({ parameters: [{ name: 'quantization_config', choices: ['mine'] }] }),
+      'mine',
+    ],
+  ])('is refused by the field when it %s', (_what, object, field) => {
+    const { refused, sweep: admitted } = admit(object);
+    expect(admitted).toBeUndefined();
+    expect(refused).toContain(field);
+  });
+
+  it('may not read files of the operator’s', () => {
+    const { refused } = admit(sweep(vectors('file:///etc/passwd')));
+    expect(refused).toContain('spec.dataset.vectors.base.url: Invalid value');
+    expect(refused).toContain('serve it by http(s)');
+  });
+
+  it('may read what is served', () => {
+    expect(admit(sweep(vectors('https://data.example/base.npy'))).refused).toBeUndefined();
+  });
+});
