@@ -104,7 +104,8 @@ function mean(rows: readonly (readonly Metric[])[]): Metric[] {
     if (values.length < rows.length) return [];
     const { mean: value, low, high } = meanInterval(values);
     const { low: _low, high: _high, ...rest } = metric;
-    return [{ ...rest, value, low, high }];
+    // None of our metrics can be negative; an interval over few repeats does not know that.
+    return [{ ...rest, value, low: low === undefined ? undefined : Math.max(0, low), high }];
   });
 }
 

@@ -123,6 +123,21 @@ describe('best', () => {
     expect(winner?.repeats.map(({ repeat }) => repeat)).toEqual([1, 2, 3]);
   });
 
+  it('says of no measurement that it may have been negative', () => {
+    const finals = [500, 1500].map((rate, i): Row => ({
+      id: `f${i}`,
+      build: scalar,
+      search: beam(32),
+      stage: 'Final',
+      repeat: i + 1,
+      rate,
+      recall: 0.96,
+    }));
+    const throughput = best(study([...baseRows, ...finals]))?.metrics.find(({ name }) => name === 'throughput');
+    expect(throughput).toMatchObject({ value: 1000, low: 0 });
+    expect(throughput?.high).toBeGreaterThan(5000);
+  });
+
   it('does not let a lucky single measurement displace a repeated one', () => {
     const finals = [760, 790, 800].map((rate, i): Row => ({
       id: `f${i}`,
