@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FINALIZER, MAX_CONDUCTED } from './controller.ts';
 import { SweepStopped } from './ports.ts';
-import { stage, type Stage } from './testing/stage.ts';
+import { stage, type Stage } from '../testing/stage.ts';
 
 const set = stage();
 let at: Stage['at'];

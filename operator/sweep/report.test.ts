@@ -122,4 +122,59 @@ describe('report', () => {
     const status = report(situation({ environment: { target: 'x', notes: ['n'.repeat(5000)] } }));
     expect(status.environment.notes[0]?.length).toBe(1024);
   });
+
+  it.each([
+    ['TargetUnreachable', 'TargetReady'],
+    ['DatasetUnreachable', 'DatasetReady'],
+    ['Internal', undefined],
+  ])('what is tried again is no failure, and work is still under way: %s', (reason, type) => {
+    const outcome = { reason, message: 'why', failed: true, retry: true };
+    const status = report(situation({ phase: 'Preparing', outcome }));
+    if (type) expect(condition(status, type)).toMatchObject({ status: 'False', reason, message: 'why' });
+    expect(condition(status, 'Failed')).toBeUndefined();
+    expect(condition(status, 'Stalled')).toBeUndefined();
+    expect(condition(status, 'Reconciling')).toMatchObject({ status: 'True', reason });
+    expect(condition(status, 'Reconciling')?.message).toMatch(/it will be tried again.*why/);
+    expect(condition(status, 'GoalMet')?.status).toBe('Unknown');
+  });
+
+  it('says what is waited for', () => {
+    const waiting = report(situation({ waiting: 'Qdrant: no node takes its pod' }));
+    expect(condition(waiting, 'Reconciling')).toMatchObject({
+      reason: 'Waiting',
+      message: 'Qdrant: no node takes its pod',
+    });
+  });
+
+  it.each(['Completed', 'Suspended'] as const)('is not under way when it is %s', (phase) => {
+    const outcome = { reason: 'X', message: 'why', failed: false };
+    expect(condition(report(situation({ phase, outcome })), 'Reconciling')).toBeUndefined();
+  });
+
+  it('sums up in short texts for columns, and only what is known', () => {
+    expect(report(situation()).summary).toEqual({});
+    const price = { amount: '3.60', currency: 'USD' };
+    const observed = finished(undefined, { target: { kubernetes: { pricePerHour: price } } }).observe();
+    const { summary = {} } = report(situation(), { ...observed, elapsedSeconds: 1800 });
+    expect(summary.progress).toBe('5/5');
+    expect(summary.recall).toMatch(/^[01]\.\d{3}$/);
+    expect(summary.throughput).toMatch(/^\d+\/s$/);
+    expect(summary.latencyP95).toBeUndefined();
+  });
+
+  it('has a digit after the point where a figure is small', () => {
+    const slow: Surface = (build, search) => ({ ...plainSurface(build, search), rate: 4.56 });
+    const observed = finished(slow).observe();
+    expect(report(situation(), observed).summary?.throughput).toMatch(/^4\.6\/s$/);
+    const latency = (value: number) => {
+      const searches = observed.study.history.searches.map((search) => ({
+        ...search,
+        metrics: [...search.metrics, { name: 'latencyP95' as const, value, unit: 'ms' }],
+      }));
+      const study = { ...observed.study, history: { ...observed.study.history, searches } };
+      return report(situation(), { ...observed, study }).summary?.latencyP95;
+    };
+    expect(latency(3.14)).toBe('3.1ms');
+    expect(latency(31.4)).toBe('31ms');
+  });
 });

@@ -1,8 +1,8 @@
-import type { Job, Message } from '../../../loadgen/protocol.ts';
-import type { FinalMessage, JobRunner } from '../../jobs/job-runner.ts';
-import { ExternalTarget } from '../../targets/external/external-target.ts';
-import type { Target } from '../../targets/target.ts';
-import type { SweepWorld } from '../controller.ts';
+import type { Job, Message } from '../../loadgen/protocol.ts';
+import type { FinalMessage, JobRunner } from '../jobs/job-runner.ts';
+import { ExternalTarget } from '../targets/external/external-target.ts';
+import type { Target } from '../targets/target.ts';
+import type { SweepWorld } from '../sweep/controller.ts';
 import type { PlayedQdrant } from './played-qdrant.ts';
 
 const DONE: FinalMessage = { type: 'done' };
@@ -18,19 +18,20 @@ function found(id: string, run: string, ef: unknown, repeat: number, stage: 'Rec
 }
 
 /** What a load generator says of a job. */
-export function* spoken(job: Job): Generator<Message> {
+function* spoken(job: Job, points: number): Generator<Message> {
   if (job.kind === 'Prepare') {
+    yield { type: 'progress', phase: 'Generating', done: 1, total: 2 };
     yield {
       type: 'prepared',
       datasetDir: '/datasets/1',
       digest: 'sha256:1',
-      points: 50_000,
+      points,
       dimensions: 128,
       queries: 500,
       distance: 'Cosine',
     };
   } else if (job.kind === 'Measure') {
-    yield { type: 'built', metrics: [], applied: {}, segments: 1, indexedVectors: 50_000, ignored: [] };
+    yield { type: 'built', metrics: [], applied: {}, segments: 1, indexedVectors: points, ignored: [] };
     const known = new Map(job.done.map(({ id, stage }) => [id, stage]));
     for (const { id, params } of job.searches) {
       if (!known.has(id)) yield found(id, job.run, params['hnsw_ef'], 0, 'Recall');
@@ -55,11 +56,24 @@ export class SimulatedWorld {
   onCleanUp: (part: 'jobs' | 'target') => Promise<void> = () => Promise.resolve();
   /** A Job that an earlier process left. */
   left: Job | undefined;
+  /** Of the dataset. */
+  points = 50_000;
+  /** The target's, and what jobs got of it. */
+  apiKey: string | undefined;
+  readonly secrets: unknown[] = [];
   /** What surroundings are seen, if any are looked at. */
   surroundings: unknown;
 
   constructor(qdrant: PlayedQdrant) {
     this.qdrant = qdrant;
+  }
+
+  /** Jobs of this kind go on until their sweep is let go of. */
+  hang(kind: Job['kind']): void {
+    this.onRun = (job, signal) =>
+      job.kind === kind
+        ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+        : Promise.resolve(undefined);
   }
 
   make(): SweepWorld {
@@ -75,7 +89,7 @@ export class SimulatedWorld {
   }
 
   target(): Target {
-    const target = new ExternalTarget(this.qdrant.url);
+    const target = new ExternalTarget(this.qdrant.url, this.apiKey);
     return Object.assign(target, {
       remove: async (collection: string): Promise<void> => {
         this.happened.push('remove collection');
@@ -89,12 +103,13 @@ export class SimulatedWorld {
   }
 
   #jobs(): SweepWorld['jobs'] {
-    const run: JobRunner['run'] = async (job, { onMessage, signal }) => {
+    const run: JobRunner['run'] = async (job, { onMessage, secrets, signal }) => {
+      if (secrets) this.secrets.push(secrets);
       this.happened.push(job === this.left ? `listen on ${job.kind}` : `run ${job.kind}`);
       const end = await this.onRun(job, signal);
       signal.throwIfAborted();
       if (end) return end;
-      for (const message of spoken(job)) await onMessage(message);
+      for (const message of spoken(job, this.points)) await onMessage(message);
       await onMessage(DONE);
       if (job === this.left) this.left = undefined;
       return DONE;

@@ -1,13 +1,13 @@
 import { pino } from 'pino';
-import type { SweepSpec } from '../../../crds/sweep-spec.ts';
-import { MemoryKube } from '../../jobs/kubernetes/testing/memory-kube.ts';
-import type { RunStore } from '../../runs/run-store.ts';
-import { EventRecorder } from '../../runtime/events.ts';
-import type { KubeObject } from '../../runtime/kube.ts';
-import { StatusWriter, type Status, type StatusRef } from '../../runtime/status-writer.ts';
-import { eventually } from '../../runtime/testing/test-kube.ts';
-import { FINALIZER, SWEEP_KIND, SweepController, type ControllerOptions } from '../controller.ts';
-import type { SweepEvent } from '../ports.ts';
+import type { SweepSpec } from '../../crds/sweep-spec.ts';
+import { MemoryKube } from '../jobs/kubernetes/testing/memory-kube.ts';
+import type { RunStore } from '../runs/run-store.ts';
+import { EventRecorder } from '../runtime/events.ts';
+import type { KubeObject } from '../runtime/kube.ts';
+import { StatusWriter, type Status, type StatusRef } from '../runtime/status-writer.ts';
+import { eventually } from '../runtime/testing/test-kube.ts';
+import { FINALIZER, SWEEP_KIND, SweepController, type ControllerOptions } from '../sweep/controller.ts';
+import type { SweepEvent } from '../sweep/ports.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
 const NAMESPACE = 'team';

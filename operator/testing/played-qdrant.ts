@@ -8,6 +8,8 @@ export interface PlayedQdrant {
   collections: Set<string>;
   /** Answers 503 while false. */
   up: boolean;
+  /** HTTP status of every attempt to make a collection, if they are refused. */
+  refuses: number | undefined;
   close(): Promise<void>;
 }
 
@@ -24,7 +26,8 @@ export async function playQdrant(): Promise<PlayedQdrant> {
       if (!name) return answer(200, { title: 'qdrant', version: '1.19.0' });
       if (rest) return answer(200, { result: { exists: collections.has(name) } });
       if (request.method === 'DELETE') return answer(200, { result: collections.delete(name) });
-      if (collections.has(name)) return answer(409, { status: { error: 'taken' } });
+      const refused = played.refuses ?? (collections.has(name) ? 409 : undefined);
+      if (refused !== undefined) return answer(refused, { status: { error: 'it says no' } });
       collections.add(name);
       answer(200, { result: true });
     });
@@ -34,6 +37,7 @@ export async function playQdrant(): Promise<PlayedQdrant> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     collections,
     up: true,
+    refuses: undefined,
     close: async () => {
       server.closeAllConnections();
       server.close();
