@@ -1,39 +1,22 @@
 import type { FinalsJob, LoadRules, MeasureJob } from '../../loadgen/protocol.ts';
 import { collectionBody, searchParams } from '../judge/bodies.ts';
-import { judgeRun } from '../judge/judge-search.ts';
-import { metricValue, type Metric } from '../judge/metrics.ts';
+import { metricValue } from '../judge/metrics.ts';
 import { planSearches } from '../judge/search-plan.ts';
-import { JobLost } from '../jobs/job-runner.ts';
-import type { Parameters } from '../judge/configuration.ts';
 import type { Attempt } from '../runs/run-store.ts';
 import { Collections } from '../targets/collections.ts';
 import { TargetError, type TargetServer } from '../targets/target.ts';
+import { API_KEY_ENV, type SweepContext } from './context.ts';
 import { collectionName, searchId } from './identity.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
-import { recorder } from './record-messages.ts';
+import { measure, measureFinals } from './run-jobs.ts';
 import type { SweepSettings } from './settings.ts';
 import type { Decision, Observed } from './state.ts';
 
-/** Attempts at one run within one process before it is recorded as an Error and the sweep goes on without it. */
-const MAX_FAILURES = 3;
 /** A name that is taken is a leftover whose record was lost; so many are stepped over. */
 const MAX_NAMES = 20;
 /** Searches of a build that are loaded: the cheapest that reaches the recall. A second one costs as much and seldom wins. */
 const LOADED_SEARCHES = 1;
 const READY_TIMEOUT_SECONDS = 3600;
-/** The name of the environment variable by which a job gets the target's API key. */
-const API_KEY_ENV = 'QDRANT_BENCH_TARGET_API_KEY';
-
-/** What one process knows of a sweep besides the record. */
-export interface SweepContext {
-  experiment: string;
-  /** Folder of the prepared dataset. */
-  datasetDir: string;
-  /** Failed attempts of this process, by run. */
-  failures: Map<string, number>;
-  /** Canonical builds begun by this process, by run: the history at hand may be older. */
-  builds: Map<string, Parameters>;
-}
 
 type Build = Extract<Decision, { action: 'Build' }>;
 type Finals = Extract<Decision, { action: 'Finals' }>;
@@ -114,61 +97,6 @@ export async function build(
   await measure(job, attempt, server, observed, context, ports, signal);
 }
 
-/** Runs a build's job, or listens on to one that runs, until everything it found is in the record; then judges the run. */
-async function measure(
-  job: MeasureJob,
-  attempt: Attempt,
-  server: TargetServer,
-  observed: Observed,
-  context: SweepContext,
-  ports: SweepPorts,
-  signal: AbortSignal,
-  attending = false,
-): Promise<void> {
-  const { store, target, now } = ports;
-  const build =
-    observed.study.history.runs.find((run) => run.id === job.run)?.build ?? context.builds.get(job.run) ?? {};
-  const handler = recorder(observed, context, ports, (message) => {
-    const search = job.searches.find((item) => item.id === message.id);
-    return search && { run: job.run, attempt: job.attempt, build, search: search.search };
-  });
-  // Of a job that is attended to its end, what was built may have been heard already.
-  let lookAgain = attending ? await ports.surroundings?.(signal) : undefined;
-  try {
-    const end = await ports.jobs.run(job, {
-      secrets: secrets(server),
-      signal,
-      onMessage: async (message) => {
-        if (message.type === 'built') {
-          await store.recordBuilt(context.experiment, attempt, message.metrics as Metric[], {
-            config: message.applied,
-            segments: message.segments,
-            indexedVectors: message.indexedVectors,
-            ignored: message.ignored,
-          });
-          lookAgain ??= await ports.surroundings?.(signal);
-        }
-        // The last word: its pod is still there to be looked at.
-        if (message.type === 'done' && lookAgain) {
-          await store.recordSurroundings(context.experiment, attempt, await lookAgain(signal));
-        }
-        await handler(message);
-      },
-    });
-    if (end.type === 'failed') throw new JobLost(`${end.reason}: ${end.message}`);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof JobLost)) throw error;
-    await attemptFailed(attempt, error, context, ports, signal);
-    await ports.jobs.discard(job, signal);
-    return;
-  } finally {
-    await target.rest(attempt.collection);
-  }
-  const searches = (await store.history(context.experiment)).searches.filter((search) => search.run === job.run);
-  await store.finishRun(context.experiment, attempt, { ...judgeRun(searches), finishedAt: now().toISOString() });
-}
-
 /** Listens on to a job that an earlier process of ours started. */
 export async function attend(
   { job }: Extract<Decision, { action: 'Attend' }>,
@@ -219,39 +147,6 @@ export async function finals(
   await measureFinals(job, observed, context, ports, signal);
 }
 
-async function measureFinals(
-  job: FinalsJob,
-  observed: Observed,
-  context: SweepContext,
-  ports: SweepPorts,
-  signal: AbortSignal,
-): Promise<void> {
-  const { target } = ports;
-  const collections = job.arms.map(({ endpoint: { collection } }) => collection);
-  try {
-    const server = await target.open(collections[0] as string, signal);
-    const handler = recorder(observed, context, ports, (message) => {
-      const arm = job.arms.find((item) => item.ids.includes(message.id));
-      const run = observed.study.history.runs.find(({ id }) => id === arm?.run);
-      return arm && { run: arm.run, attempt: run?.attempt ?? 1, build: run?.build ?? {}, search: arm.search };
-    });
-    const end = await ports.jobs.run(job, { secrets: secrets(server), signal, onMessage: handler });
-    if (end.type === 'failed') throw new JobLost(`${end.reason}: ${end.message}`);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof JobLost)) throw error;
-    await ports.jobs.discard(job, signal);
-    countFailure('finals', 1, error, context, ports);
-    if ((context.failures.get('finals') ?? 0) >= MAX_FAILURES) {
-      throw new SweepStopped('Internal', `the finals failed ${MAX_FAILURES} times, last: ${error.message}`, {
-        cause: error,
-      });
-    }
-  } finally {
-    for (const collection of collections) await target.rest(collection);
-  }
-}
-
 type Refusal = { verdict: 'Error'; reason: 'BuildFailed'; message: string };
 
 /** Records the intent, then makes the collection it names. A Qdrant that refuses the settings ends the run, not the sweep. */
@@ -295,53 +190,12 @@ async function claimCollection(
   );
 }
 
-/**
- * Records a failed attempt as Inconclusive, which is measured by another attempt; after too many, as an Error. An
- * unreachable target is nobody's failure and stops the sweep.
- */
-async function attemptFailed(
-  attempt: Attempt,
-  error: JobLost,
-  context: SweepContext,
-  ports: SweepPorts,
-  signal: AbortSignal,
-): Promise<void> {
-  if (error.message.startsWith('TargetUnreachable')) await ports.target.describe(signal);
-  countFailure(attempt.run, attempt.attempt, error, context, ports);
-  const again = (context.failures.get(attempt.run) ?? 0) < MAX_FAILURES;
-  const finishedAt = ports.now().toISOString();
-  const told = again
-    ? `attempt ${attempt.attempt}: ${error.message}`
-    : `${MAX_FAILURES} attempts failed, the last with: ${error.message}`;
-  await ports.store.finishRun(context.experiment, attempt, {
-    verdict: again ? 'Inconclusive' : 'Error',
-    reason: !again && error.message.startsWith('BuildFailed') ? 'BuildFailed' : 'Disrupted',
-    message: told.slice(0, 1024),
-    finishedAt,
-  });
-}
-
-function countFailure(
-  run: string,
-  attempt: number,
-  error: Error,
-  context: SweepContext,
-  { onEvent, log }: SweepPorts,
-): void {
-  context.failures.set(run, (context.failures.get(run) ?? 0) + 1);
-  log.warn({ run, attempt, error: error.message }, 'attempt failed');
-  onEvent({ type: 'attemptFailed', run, attempt, message: error.message });
-}
-
 const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoint'] => ({
   url: server.url,
   collection,
   ...(server.apiKey ? { apiKeyEnv: API_KEY_ENV } : {}),
   ...(server.pid ? { serverPid: server.pid } : {}),
 });
-
-const secrets = (server: TargetServer): Record<string, string> =>
-  server.apiKey ? { [API_KEY_ENV]: server.apiKey } : {};
 
 function loadRules(settings: SweepSettings): LoadRules {
   return {

@@ -6,9 +6,10 @@ import { checkParameters } from '../judge/check-parameters.ts';
 import { best } from '../judge/recommend.ts';
 import { spaceOf } from '../judge/spaces.ts';
 import type { History } from '../judge/history.ts';
-import { StoreError } from '../runs/run-store.ts';
-import { TargetError, type TargetInfo } from '../targets/target.ts';
-import { attend, build, clean, finals, type SweepContext } from './act.ts';
+import type { StoreError } from '../runs/run-store.ts';
+import type { TargetInfo } from '../targets/target.ts';
+import { attend, build, clean, finals } from './act.ts';
+import type { SweepContext } from './context.ts';
 import { decide } from './decide.ts';
 import { historyKey } from './identity.ts';
 import { observe } from './observe.ts';
@@ -16,6 +17,8 @@ import { SweepStopped, type SweepPorts } from './ports.ts';
 import { report, type Situation } from './report.ts';
 import { resolveSettings, type SweepSettings } from './settings.ts';
 import type { Observed } from './state.ts';
+import { explain, isFinal } from './stopped.ts';
+import type { Waits } from './waits.ts';
 
 /** How a sweep ended in this process. */
 export interface Conclusion {
@@ -43,33 +46,6 @@ export interface ConductOptions {
   waits?: Waits;
   /** Called with the status after every decision and every finished search. */
   onStatus?: (status: SweepStatus) => void;
-}
-
-/** Why nothing happens just now: `Qdrant: no node takes its pod: Insufficient cpu`. */
-export class Waits {
-  readonly #reasons = new Map<string, string>();
-  #listener: (() => void) | undefined;
-
-  get why(): string | undefined {
-    return this.#reasons.size === 0 ? undefined : [...this.#reasons].map((pair) => pair.join(': ')).join('; ');
-  }
-
-  /** @param source what is waited for; without `why` it is there. */
-  readonly set = (source: string, why: string | undefined): void => {
-    if (why === this.#reasons.get(source)) return;
-    if (why === undefined) this.#reasons.delete(source);
-    else this.#reasons.set(source, why);
-    this.#listener?.();
-  };
-
-  clear(): void {
-    for (const source of this.#reasons.keys()) this.set(source, undefined);
-  }
-
-  /** Only the latest listener is told. */
-  listen(listener: () => void): void {
-    this.#listener = listener;
-  }
 }
 
 const EMPTY: History = { runs: [], searches: [] };
@@ -336,27 +312,6 @@ function estimate({ study, settings }: Observed, now: Date): { estimatedCompleti
   const left = Math.max(0, settings.maxBuilds - finished.length);
   const finalsSeconds = settings.repeats * 2 * (3 * settings.windowSeconds + settings.warmupSeconds);
   return { estimatedCompletionAt: new Date(now.getTime() + (left * seconds + finalsSeconds) * 1000).toISOString() };
-}
-
-/** Whether the same would come of trying again: what a spec or dataset is, and what has been tried often enough. */
-function isFinal(error: unknown): boolean {
-  if (error instanceof SweepStopped) return !error.reason.endsWith('Unreachable');
-  return error instanceof TargetError && error.reason !== 'TargetUnreachable';
-}
-
-function explain(
-  error: unknown,
-  signal: AbortSignal,
-): { reason: NonNullable<Conclusion['stopped']>; message: string; failed: boolean } {
-  if (signal.aborted)
-    return { reason: 'Interrupted', message: 'interrupted; run the same command again to go on', failed: false };
-  if (error instanceof SweepStopped) return { reason: error.reason, message: error.message, failed: true };
-  if (error instanceof StoreError) return { reason: error.reason, message: error.message, failed: false };
-  if (error instanceof TargetError) {
-    const reasons = { TargetUnreachable: 'TargetUnreachable', Refused: 'InvalidSpec', NameTaken: 'Internal' } as const;
-    return { reason: reasons[error.reason], message: error.message, failed: true };
-  }
-  return { reason: 'Internal', message: error instanceof Error ? error.message : String(error), failed: true };
 }
 
 function describeTargetSpec(sweep: QdrantSweep): string {

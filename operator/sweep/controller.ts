@@ -11,9 +11,10 @@ import type { StatusWriter } from '../runtime/status-writer.ts';
 import type { Target } from '../targets/target.ts';
 import { admit } from './admission.ts';
 import { announce } from './announce.ts';
-import { conductSweep, Waits, type Conclusion } from './conduct.ts';
+import { conductSweep, type Conclusion } from './conduct.ts';
 import { SweepStopped, type SweepEvent, type SweepPorts } from './ports.ts';
 import { report } from './report.ts';
+import { Waits } from './waits.ts';
 
 export const SWEEP_KIND: KubeKind = {
   apiVersion: 'qdrantbench.io/v1alpha1',

@@ -1,5 +1,5 @@
 import type { DatasetFacts, Space } from '../judge/space.ts';
-import type { SweepContext } from './act.ts';
+import type { SweepContext } from './context.ts';
 import type { SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 import type { Observed } from './state.ts';

@@ -4,7 +4,7 @@ import { withCosts } from '../judge/costs.ts';
 import type { SearchRecord } from '../judge/history.ts';
 import { judgeSearch } from '../judge/judge-search.ts';
 import type { Metric } from '../judge/metrics.ts';
-import type { SweepContext } from './act.ts';
+import type { SweepContext } from './context.ts';
 import type { SweepPorts } from './ports.ts';
 import type { Observed } from './state.ts';
 
