@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 describe('a deleted sweep', () => {
-  const ORDER = ['world', 'discard all', 'dispose true'];
+  const ORDER = ['let go of', 'world', 'discard all', 'dispose true'];
 
   it.each(['Prepare', 'Measure', 'Finals'] as const)(
     'goes with all that was made for it, in order: during %s',

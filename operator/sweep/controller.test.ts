@@ -91,7 +91,7 @@ describe('a sweep', () => {
     await at.happened('run Measure');
     const before = [...world.happened];
     await at.controller.stop();
-    expect(world.happened).toEqual(before);
+    expect(world.happened).toEqual([...before, 'let go of']);
     expect(at.requeued).toEqual([]);
     expect(at.finalized(name)).toBe(true);
   });

@@ -72,7 +72,12 @@ export class SimulatedWorld {
   hang(kind: Job['kind']): void {
     this.onRun = (job, signal) =>
       job.kind === kind
-        ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+        ? new Promise((_, reject) =>
+            signal.addEventListener('abort', () => {
+              this.happened.push('let go of');
+              reject(signal.reason as Error);
+            }),
+          )
         : Promise.resolve(undefined);
   }
 

@@ -49,10 +49,13 @@ describe('a job on Kubernetes', () => {
   });
 
   it('tells how its pod fares, once a state', async () => {
-    const world = cluster({ says: [search('a')], end: OOM_KILLED });
-    await expect(world.runner().run(measure, { onMessage: listener().onMessage, signal: never })).rejects.toThrow();
+    const world = cluster({ says: [search('a')] });
+    const running = world.runner().run(measure, { onMessage: listener().onMessage, signal: never });
+    running.catch(() => undefined);
+    while (!world.news.some(({ state }) => state.kind === 'Running')) await sleep(1);
+    for (const pod of world.kube.of('Pod')) world.kube.set(pod, { status: OOM_KILLED?.pod });
+    await expect(running).rejects.toThrow('OOMKilled');
     const kinds = world.news.map(({ state }) => state.kind);
-    expect(kinds).toContain('Running');
     expect(kinds.at(-1)).toBe('Ended');
     expect(new Set(world.news.map((news) => JSON.stringify(news))).size).toBe(world.news.length);
     const quiet = cluster({ says: [DONE], end: SUCCEEDED });

@@ -24,6 +24,31 @@ describe('a job whose pod dies', () => {
     expect(await world.runner().run(measure, { onMessage: slow, signal: never })).toEqual(DONE);
   });
 
+  it('is not lost while its last word is on its way to us', async () => {
+    const world = cluster({ says: [search('a'), DONE], end: SUCCEEDED });
+    world.bus.slow = true;
+    const { heard, onMessage } = listener();
+    const running = world.runner().run(measure, { onMessage, signal: never });
+    running.catch(() => undefined);
+    await sleep(150);
+    world.bus.slow = false;
+    expect(await running).toEqual(DONE);
+    expect(heard).toEqual(['a', 'done']);
+  });
+
+  it('is not lost as one that never began when its pod is gone before its Job is said to be over', async () => {
+    const world = cluster({ says: [search('a')] });
+    const { heard, onMessage } = listener();
+    const running = world.runner({ times: { start: 500 } }).run(measure, { onMessage, signal: never });
+    running.catch(() => undefined);
+    await sleep(700);
+    for (const { metadata } of world.kube.of('Pod')) world.kube.objects.delete(`Pod/team/${metadata.name}`);
+    await sleep(15);
+    world.bus.publish(address, DONE);
+    expect(await running).toEqual(DONE);
+    expect(heard).toEqual(['a', 'done']);
+  });
+
   it('is not lost while a result of it waits to be recorded once more', async () => {
     const world = cluster({ says: [search('a'), DONE], end: SUCCEEDED });
     world.bus.redeliverMs = 60;
@@ -42,6 +67,10 @@ describe('a job whose pod dies', () => {
 
   it('is known to be lost only once NATS answers', async () => {
     const world = cluster({ says: [], end: OOM_KILLED });
+    world.script = () => {
+      world.bus.away = true;
+      return { says: [], end: OOM_KILLED };
+    };
     const { onMessage, heard } = listener();
     let over = false;
     const running = world.runner().run(measure, { onMessage, signal: never });
@@ -49,8 +78,6 @@ describe('a job whose pod dies', () => {
       () => (over = true),
       () => (over = true),
     );
-    while (world.made.length === 0) await sleep(1);
-    world.bus.away = true;
     await sleep(150);
     expect(over).toBe(false);
     // What the pod said before it died came through in the meantime.
@@ -75,9 +102,9 @@ describe('a job whose pod dies', () => {
   it('is lost by its pod’s end, not by the time it ran: a start has a limit, a run has its own', async () => {
     const world = cluster({ says: [search('a')] });
     const { onMessage } = listener();
-    const running = world.runner({ times: { start: 20 } }).run(measure, { onMessage, signal: never });
+    const running = world.runner({ times: { start: 300 } }).run(measure, { onMessage, signal: never });
     running.catch(() => undefined);
-    await sleep(60);
+    await sleep(500);
     const [pod] = world.kube.of('Pod');
     // Its Job's controller is slow to notice, and is never asked.
     world.kube.set(pod as KubeObject, { status: OOM_KILLED?.pod });
@@ -118,14 +145,16 @@ describe('a job whose pod does not start', () => {
     const world = cluster(undefined);
     const pod = waiting(world, 'CreateContainerConfigError');
     const { heard, onMessage } = listener();
-    const running = world.runner({ times: { start: 60_000, hopeless: 60 } }).run(measure, { onMessage, signal: never });
-    await sleep(40);
+    const running = world
+      .runner({ times: { start: 60_000, hopeless: 600 } })
+      .run(measure, { onMessage, signal: never });
+    await sleep(250);
     world.kube.set(pod, { status: { containerStatuses: [{ state: { waiting: { reason: 'ImagePullBackOff' } } }] } });
-    await sleep(40);
+    await sleep(250);
     world.kube.set(pod, {
       status: { containerStatuses: [{ state: { waiting: { reason: 'CreateContainerError' } } }] },
     });
-    await sleep(40);
+    await sleep(250);
     world.kube.set(pod, { status: { phase: 'Running', containerStatuses: [] } });
     world.bus.publish(address, DONE);
     expect(await running).toEqual(DONE);

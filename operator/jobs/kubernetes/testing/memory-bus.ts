@@ -16,6 +16,8 @@ const isFinal = (message: Message | undefined): message is FinalMessage =>
 export class MemoryBus implements Bus {
   /** Nothing is answered while it is. */
   away = false;
+  /** Nothing is delivered while it is, though everything else works. */
+  slow = false;
   /** Before a refused result comes again, ms. */
   redeliverMs = 2;
   /** Called before each question; what it throws is its answer. */
@@ -55,7 +57,7 @@ export class MemoryBus implements Bus {
     this.#listeners.set(subject, options);
     for (;;) {
       signal.throwIfAborted();
-      if (!this.away) {
+      if (!this.away && !this.slow) {
         const kept = this.#kept(job);
         const last = kept.results.at(-1);
         if (isFinal(last) && kept.acked === kept.results.length) return last;

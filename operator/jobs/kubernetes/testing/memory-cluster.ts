@@ -8,7 +8,7 @@ import { SETTINGS, SWEEP } from './jobs.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryKube } from './memory-kube.ts';
 
-export const TIMES: JobTimes = { poll: 2, start: 250, hopeless: 40, silence: 20, gone: 300 };
+export const TIMES: JobTimes = { poll: 2, start: 5000, hopeless: 2000, silence: 30, gone: 5000 };
 
 /** What a Job's pod does: says all of `says`, then ends with `end`; without one it runs on. */
 export interface PodScript {
