@@ -7,17 +7,19 @@ export default async function setup(): Promise<(() => Promise<void>) | void> {
   if (process.env['QDRANT_BENCH_UNIT_ONLY'] === '1') return;
   const onProgress = (line: string): void => void process.stderr.write(`  ${line}\n`);
   const { ensureEngineBinary } = await import('./qdrant/engine-binary.ts');
-  const engine = await ensureEngineBinary({ onProgress });
-  process.env['QDRANT_BIN'] = engine.path;
-
   const { clusterSupport, down, status } = await import('./cluster/cluster.ts');
+  const { ensureGoTools, goTools } = await import('./go/tools.ts');
   const support = await clusterSupport();
+  // Two compilers at once: each has stretches that leave a core idle.
+  const [engine] = await Promise.all([
+    ensureEngineBinary({ onProgress }),
+    support.supported ? ensureGoTools(goTools, { onProgress }) : undefined,
+  ]);
+  process.env['QDRANT_BIN'] = engine.path;
   if (!support.supported) {
     onProgress(`tests on a cluster are skipped: ${support.why}`);
     return;
   }
-  const { ensureGoTools, goTools } = await import('./go/tools.ts');
-  await ensureGoTools(goTools, { onProgress });
   const before = await status();
   return async () => {
     if (before.state === 'absent') await down({ onProgress });

@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { load, status as clusterStatus, up } from '../cluster/cluster.ts';
-import { ensureGoTools } from '../go/tools.ts';
+import { ensureGoTools, goTools } from '../go/tools.ts';
 import { buildImages } from '../images/images.ts';
 import { ROOT } from '../house/run.ts';
+import { ensureEngineBinary } from '../qdrant/engine-binary.ts';
 import { runProcess } from '../qdrant/run-process.ts';
 import { INSTALLED_IMAGES, installationValues, type ImageRefs } from './values.ts';
 
@@ -43,7 +44,11 @@ export class InstallError extends Error {
 export async function install(options: InstallOptions): Promise<Installation> {
   const { onProgress, signal, context } = options;
   const ownCluster = context === undefined;
-  if (ownCluster) await up({ onProgress, signal });
+  if (ownCluster) {
+    // Two compilers at once: each has stretches that leave a core idle.
+    await Promise.all([ensureEngineBinary({ onProgress, signal }), ensureGoTools(goTools, { onProgress, signal })]);
+    await up({ onProgress, signal });
+  }
   const { helm, kubectl } = await ensureGoTools(['helm', 'kubectl'], { onProgress, signal });
   const cluster = ownCluster ? await clusterStatus() : undefined;
   const kubeconfig = cluster?.kubeconfig ?? userKubeconfig(process.env);
