@@ -181,7 +181,7 @@ describe.skipIf(!support.supported)('the operator on a cluster', () => {
       expect(rows).toHaveLength(2);
       for (const { applied } of rows) {
         expect(applied.surroundings?.pressure).toEqual([]);
-        expect(applied.surroundings?.pods.map(({ component }) => component).toSorted()).toEqual(['loadgen', 'qdrant']);
+        expect(applied.surroundings?.pods.map(({ component }) => component)).toContain('qdrant');
       }
       // The kubelet's figures are some seconds old: a short measurement may have seen only one.
       const used = rows.flatMap(({ applied }) => applied.surroundings?.pods.filter((pod) => pod.used) ?? []);

@@ -107,6 +107,7 @@ describe('what surrounds a measurement', () => {
     };
     const of = (before: Sample, after: Sample) => surroundings(before, after).pods[0];
     expect(of(none, seen)).toEqual({ component: 'qdrant', pod: 'qdrant-0', node: 'n1', absent: 'seen only once' });
+    expect(of(seen, none)).toMatchObject({ pod: 'qdrant-0', absent: 'it ended before the second look' });
     expect(of(unread, seen)?.absent).toBe('forbidden');
     expect(of(seen, unread)?.absent).toBe('forbidden');
     expect(surroundings(unread, unread).pressure).toEqual([]);

@@ -54,6 +54,7 @@ export async function sampleSurroundings(
 
 /** What happened between two looks. Pure. */
 export function surroundings(before: Sample, after: Sample): Surroundings {
+  const isGone = ({ pod }: { pod: string }): boolean => after.pods.every((item) => item.pod !== pod);
   const pressure = new Set<string>();
   for (const { state } of [...before.pods, ...after.pods]) {
     if ('value' in state) for (const type of state.value.pressure) pressure.add(`${state.value.node}: ${type}`);
@@ -62,7 +63,10 @@ export function surroundings(before: Sample, after: Sample): Surroundings {
     from: before.at,
     to: after.at,
     pressure: [...pressure].toSorted(),
-    pods: after.pods.map(({ component, pod, node, usage }) => {
+    pods: [...after.pods, ...before.pods.filter(isGone)].map((seen) => {
+      const { component, pod, node, usage } = seen;
+      // A load generator may be over before it is looked at again.
+      if (isGone(seen)) return { component, pod, node, absent: 'it ended before the second look' };
       const first = before.pods.find((item) => item.pod === pod)?.usage;
       const used = first && 'value' in first && 'value' in usage ? usageBetween(first.value, usage.value) : undefined;
       if (used) return { component, pod, node, used };

@@ -142,7 +142,10 @@ export class StatusWriter {
       const outcome = await this.#patch(ref, status);
       metrics.statusWritten(outcome);
       // What was not written must not make the next write wait.
-      if (outcome !== 'written' && entry.writtenAt !== Number.NEGATIVE_INFINITY) entry.writtenAt = before;
+      if (entry.writtenAt !== Number.NEGATIVE_INFINITY) {
+        // Counted from the write's end: the server sees two of them the whole interval apart, however long one took.
+        entry.writtenAt = outcome === 'written' ? clock.now() : before;
+      }
     } catch (error) {
       metrics.statusWritten('failed');
       log.warn({ ...about, error: String(error), again: isTransient(error) }, 'status not written');
