@@ -48,7 +48,6 @@ export async function build(
   const { store, now, onEvent } = ports;
   const { settings, study, key } = observed;
   const body = collectionBody(decision.build, study.dataset, settings.quantizations);
-  context.builds.set(decision.run, decision.build);
   const { attempt, server } = await claimCollection(decision, observed, context, ports, body, signal);
   const known = study.history.runs.findIndex((run) => run.id === decision.run);
   onEvent({
@@ -94,7 +93,7 @@ export async function build(
     done: committed.map(({ id, stage, metrics }) => ({ id, stage, recall: metricValue(metrics, 'recall') })),
     readyTimeoutSeconds: READY_TIMEOUT_SECONDS,
   };
-  await measure(job, attempt, server, observed, context, ports, signal);
+  await measure(job, attempt, decision.build, server, observed, context, ports, signal);
 }
 
 /** Listens on to a job that an earlier process of ours started. */
@@ -109,7 +108,8 @@ export async function attend(
   if (job.kind === 'Finals') return measureFinals(job, observed, context, ports, signal);
   const attempt = { run: job.run, attempt: job.attempt, collection: job.endpoint.collection };
   const server = await ports.target.open(attempt.collection, signal);
-  await measure(job, attempt, server, observed, context, ports, signal, true);
+  const build = observed.study.history.runs.find((run) => run.id === job.run)?.build ?? {};
+  await measure(job, attempt, build, server, observed, context, ports, signal, true);
 }
 
 /** Measures the finalists again, interleaved; ids that are in the record are not repeated. */

@@ -80,14 +80,16 @@ export async function conductSweep(
   let previous: readonly Condition[] = options.previous ?? [];
   let release: () => Promise<void> = () => Promise.resolve();
 
-  const waiting = (): Pick<Situation, 'waiting'> => ({ waiting: options.waits?.why });
+  /** The status as it is now, with a change to the situation if there is one. */
+  const statusNow = (change: Partial<Situation> = {}): SweepStatus => {
+    situation = { ...situation, ...change, waiting: options.waits?.why, now: now().toISOString(), previous };
+    return report(situation, observed);
+  };
   options.waits?.listen(() => {
-    if (!signal.aborted)
-      options.onStatus?.(report({ ...situation, ...waiting(), now: now().toISOString(), previous }, observed));
+    if (!signal.aborted) options.onStatus?.(statusNow());
   });
   const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
-    situation = { ...situation, ...change, ...waiting(), now: now().toISOString(), previous };
-    const status = report(situation, observed);
+    const status = statusNow(change);
     previous = status.conditions;
     if (context) await ports?.store.saveStatus(context.experiment, status, situation.now);
     options.onStatus?.(status);
@@ -102,7 +104,7 @@ export async function conductSweep(
     const current = before.study.history;
     const searches = [...current.searches.filter(({ id }) => id !== event.search.id), event.search];
     observed = { ...before, study: { ...before.study, history: { ...current, searches } } };
-    options.onStatus(report({ ...situation, now: now().toISOString(), previous }, observed));
+    options.onStatus(statusNow());
   };
 
   try {
@@ -169,7 +171,7 @@ export async function conductSweep(
     if (observed && history) observed = { ...observed, study: { ...observed.study, history } };
     const status = await publish({ phase, running: 0, outcome }).catch(
       // The record may be what failed; the caller still gets the status.
-      () => report({ ...situation, previous, phase, outcome }, observed),
+      () => statusNow({ phase, outcome }),
     );
     return {
       status,
@@ -283,7 +285,6 @@ async function open(
     experiment: experiment.id,
     datasetDir: prepared.datasetDir,
     failures: new Map(),
-    builds: new Map(),
   };
   return { settings, key, space, dataset, startedAt: experiment.createdAt, context };
 }

@@ -1,5 +1,3 @@
-import type { Parameters } from '../judge/configuration.ts';
-
 /** The name of the environment variable by which a job gets the target's API key. */
 export const API_KEY_ENV = 'QDRANT_BENCH_TARGET_API_KEY';
 
@@ -10,6 +8,4 @@ export interface SweepContext {
   datasetDir: string;
   /** Failed attempts of this process, by run. */
   failures: Map<string, number>;
-  /** Canonical builds begun by this process, by run: the history at hand may be older. */
-  builds: Map<string, Parameters>;
 }

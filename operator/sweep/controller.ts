@@ -134,7 +134,6 @@ export class SweepController {
     const { store, log, events, datasetsDir, benchVersion, worldOf, onSweepEvent } = this.#options;
     const { uid = '', generation = 0 } = object.metadata;
     const child = log.child({ sweep: key, uid, generation });
-    const conditions = (object['status'] as { conditions?: Condition[] } | undefined)?.conditions;
     let closing: SweepStatus | undefined;
     try {
       const waits = new Waits();
@@ -147,7 +146,7 @@ export class SweepController {
           generation,
           triesAgain: true,
           waits,
-          ...(conditions ? { previous: conditions } : {}),
+          previous: conditionsOf(object),
           onStatus: (status) => {
             // What the end deletes has to be gone before anybody reads that this is the end.
             if (status.phase === 'Completed' || status.phase === 'Failed') closing = status;
@@ -233,7 +232,7 @@ export class SweepController {
       now,
       running: 0,
       environment: { target: 'none: the spec is not valid', notes: [] },
-      previous: (object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [],
+      previous: conditionsOf(object),
       benchVersion: this.#options.benchVersion,
     });
     if (!retry) this.#over.set(uid, generation);
@@ -279,6 +278,11 @@ export class SweepController {
       }
     }
   }
+}
+
+/** Its conditions as last written. */
+function conditionsOf(object: KubeObject): readonly Condition[] {
+  return (object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
 }
 
 /** Whether the status says that this very spec has been carried out. */

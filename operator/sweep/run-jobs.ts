@@ -1,4 +1,5 @@
 import type { FinalsJob, MeasureJob } from '../../loadgen/protocol.ts';
+import type { Parameters } from '../judge/configuration.ts';
 import { judgeRun } from '../judge/judge-search.ts';
 import type { Metric } from '../judge/metrics.ts';
 import { JobLost } from '../jobs/job-runner.ts';
@@ -16,6 +17,7 @@ const MAX_FAILURES = 3;
 export async function measure(
   job: MeasureJob,
   attempt: Attempt,
+  build: Parameters,
   server: TargetServer,
   observed: Observed,
   context: SweepContext,
@@ -24,8 +26,6 @@ export async function measure(
   attending = false,
 ): Promise<void> {
   const { store, target, now } = ports;
-  const build =
-    observed.study.history.runs.find((run) => run.id === job.run)?.build ?? context.builds.get(job.run) ?? {};
   const handler = recorder(observed, context, ports, (message) => {
     const search = job.searches.find((item) => item.id === message.id);
     return search && { run: job.run, attempt: job.attempt, build, search: search.search };
