@@ -2,7 +2,7 @@ import { BENCH_VERSION } from '../operator/version.ts';
 import { StoreError } from '../operator/runs/run-store.ts';
 import { RecordError } from '../operator/runs/storable.ts';
 import { parseArguments, UsageError } from './arguments.ts';
-import { createLogger } from './compose.ts';
+import { createLogger } from '../operator/logger.ts';
 import { EXIT } from './exit-codes.ts';
 import { HELP } from './help.ts';
 import { InvalidInput } from './input.ts';
@@ -14,7 +14,7 @@ import { show } from './show.ts';
 export async function cli(argv: readonly string[], io: Omit<Io, 'log'>): Promise<number> {
   try {
     const args = parseArguments(argv);
-    const full: Io = { ...io, log: createLogger(args.logLevel) };
+    const full: Io = { ...io, log: createLogger(args.logLevel, 2) };
     switch (args.command) {
       case 'run':
         return await run(args, full);

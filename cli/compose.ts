@@ -1,38 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import type { QdrantSweep } from '../crds/sweep.ts';
 import { ensureEngineBinary } from '../dev/qdrant/engine-binary.ts';
 import { startEngine } from '../dev/qdrant/engine.ts';
 import { LocalProcessRunner } from '../operator/jobs/local-process.ts';
 import type { JobRunner } from '../operator/jobs/job-runner.ts';
 import { ExternalTarget } from '../operator/targets/external/external-target.ts';
+import { UNSUPPORTED_BY_EDGE } from '../operator/targets/edge-engine.ts';
 import { LocalTarget } from '../operator/targets/local/local-target.ts';
 import type { Target } from '../operator/targets/target.ts';
 import type { Places } from './places.ts';
 import { secretValue } from './secrets.ts';
-
-/** Parameters the edge engine does not honour and refuses; dev/qdrant/README.md has the reasons. */
-const UNSUPPORTED_BY_LOCAL_ENGINE = [
-  'optimizers_config.default_segment_number',
-  'optimizers_config.max_optimization_threads',
-  'optimizers_config.flush_interval_sec',
-  'shard_number',
-];
-
-/** A JSON logger on standard error. Keys and headers are redacted wherever they stand. */
-export function createLogger(level: string): Logger {
-  return pino(
-    {
-      level,
-      redact: {
-        paths: ['apiKey', '*.apiKey', 'headers', '*.headers', 'authorization', '*.authorization'],
-        censor: '[redacted]',
-      },
-    },
-    pino.destination({ dest: 2, sync: true }),
-  );
-}
 
 /** Jobs as processes of this machine. */
 export function createJobRunner(log: Logger): JobRunner {
@@ -56,7 +35,7 @@ export function createTarget(
   return new LocalTarget({
     workDir: places.engines,
     description: `throw-away local engine, ${availableParallelism()} cores shared with the load generator`,
-    unsupported: UNSUPPORTED_BY_LOCAL_ENGINE,
+    unsupported: UNSUPPORTED_BY_EDGE,
     resources: kubernetes?.resources,
     startEngine: async ({ dataDir }) => {
       const binary = await ensureEngineBinary({ onProgress: options.onProgress, signal: options.signal });

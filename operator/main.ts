@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { NatsBus } from './bus/nats-bus.ts';
 import { ConfigError, readConfig, type OperatorConfig } from './config.ts';
 import { OperatorMetrics } from './http/operator-metrics.ts';
@@ -9,6 +9,7 @@ import { targetSecret } from './installation/target-secret.ts';
 import type { SweepRef } from './jobs/kubernetes/job-name.ts';
 import { DATASETS_DIR, LABELS } from './jobs/kubernetes/job-objects.ts';
 import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts';
+import { createLogger } from './logger.ts';
 import { sampleSurroundings, surroundings } from './nodes/surroundings.ts';
 import { openRunStore } from './runs/open-store.ts';
 import type { RunStore } from './runs/run-store.ts';
@@ -41,15 +42,6 @@ const WORKERS = 4;
 /** The cache is not to be trusted when the API server has been silent for so long. */
 const STALE_SECONDS = 300;
 const STORE_RETRY_MS = 3000;
-
-/** A JSON logger on standard output, as containers are read. */
-function createLogger(level: string): Logger {
-  return pino({
-    name: 'operator',
-    level,
-    redact: { paths: ['apiKey', '*.apiKey', 'headers', '*.headers', 'authorization'], censor: '[redacted]' },
-  });
-}
 
 /** The composition root: config → adapters → controller → servers. */
 async function operate(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
@@ -260,10 +252,10 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
-  let log = createLogger('info');
+  let log = createLogger('info', 1, 'operator');
   try {
     const config = readConfig(process.env);
-    log = createLogger(config.QDRANT_BENCH_LOG_LEVEL);
+    log = createLogger(config.QDRANT_BENCH_LOG_LEVEL, 1, 'operator');
     await operate(config, log, stop.signal);
     return 0;
   } catch (error) {

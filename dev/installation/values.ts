@@ -1,3 +1,5 @@
+import { imageValues, mergeValues } from '../../manifests/quickstart.ts';
+
 /** Image references as dev/images gives them. */
 export type ImageRefs = Readonly<Record<'bench' | 'nats' | 'postgres' | 'qdrant-dev', string>>;
 
@@ -17,18 +19,16 @@ const memory = (request: string, limit: string) => ({
 
 /** Values of the chart for one small machine and images made on it. */
 export function installationValues(refs: ImageRefs): Record<string, unknown> {
-  const colon = refs.bench.lastIndexOf(':');
-  return {
-    image: { repository: refs.bench.slice(0, colon), tag: refs.bench.slice(colon + 1) },
+  const { bench, nats, postgres, 'qdrant-dev': qdrant } = refs;
+  return mergeValues(imageValues({ bench, nats, postgres, qdrant }), {
     imagePullPolicy: 'IfNotPresent',
     resources: memory('256Mi', '512Mi'),
     loadgen: {
       resources: { requests: { cpu: null, memory: '512Mi' }, limits: { cpu: null, memory: '1Gi' } },
       datasetStorage: '2Gi',
     },
-    qdrant: { image: refs['qdrant-dev'] },
-    nats: { image: refs.nats, resources: memory('64Mi', '256Mi'), podSecurityContext: USER },
-    postgres: { image: refs.postgres, resources: memory('128Mi', '512Mi'), podSecurityContext: USER },
+    nats: { resources: memory('64Mi', '256Mi'), podSecurityContext: USER },
+    postgres: { resources: memory('128Mi', '512Mi'), podSecurityContext: USER },
     nodeMetrics: { enabled: true, throttling: true },
-  };
+  }) as Record<string, unknown>;
 }

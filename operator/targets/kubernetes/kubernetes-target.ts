@@ -4,7 +4,7 @@ import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Kube, KubeObject } from '../../runtime/kube.ts';
 import { Collections } from '../collections.ts';
 import { TargetError, type Target, type TargetInfo, type TargetServer } from '../target.ts';
-import { unsupportedParameters } from './engine.ts';
+import { unsupportedParameters } from '../edge-engine.ts';
 import { childName, type SweepRef } from './names.ts';
 import { imageOf, podName, PORT, type QdrantPlan, type QdrantSettings } from './stateful-set.ts';
 import { Workload } from './workload.ts';

@@ -2,7 +2,7 @@
  * Parameters that a Qdrant server over the `qdrant-edge` engine refuses; dev/qdrant/README.md has the reasons. Such a
  * server says what it is in its telemetry; a Qdrant of Qdrant's honours all.
  */
-const UNSUPPORTED_BY_EDGE = [
+export const UNSUPPORTED_BY_EDGE = [
   'optimizers_config.default_segment_number',
   'optimizers_config.max_optimization_threads',
   'optimizers_config.flush_interval_sec',
