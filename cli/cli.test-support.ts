@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { SweepStatus } from '../crds/sweep-status.ts';
+import type { SweepStatus } from '../crds/sweep/sweep-status.ts';
 import { cli } from './cli.ts';
 import type { SearchRow } from './sweep-object.ts';
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { QdrantSweep } from '../crds/sweep.ts';
+import type { QdrantSweep } from '../crds/sweep/sweep.ts';
 import { ensureEngineBinary } from '../dev/qdrant/engine-binary.ts';
 import { startEngine } from '../dev/qdrant/engine.ts';
 import { LocalProcessRunner } from '../operator/jobs/local-process.ts';

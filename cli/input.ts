@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatFieldErrors } from '../crds/field-error.ts';
 import { MAX_RESOURCE_BYTES, parseSweep } from '../crds/parse.ts';
-import type { QdrantSweep } from '../crds/sweep.ts';
+import type { QdrantSweep } from '../crds/sweep/sweep.ts';
 
 /** The file cannot be run; the message names what is wrong with it. */
 export class InvalidInput extends Error {

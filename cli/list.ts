@@ -1,4 +1,4 @@
-import type { SweepStatus } from '../crds/sweep-status.ts';
+import type { SweepStatus } from '../crds/sweep/sweep-status.ts';
 import { openRunStore } from '../operator/runs/open-store.ts';
 import type { Experiment } from '../operator/runs/run-store.ts';
 import type { Arguments } from './arguments.ts';

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sweepStatusSchema } from '../crds/sweep-status.ts';
+import { sweepStatusSchema } from '../crds/sweep/sweep-status.ts';
 import { startPostgres } from '../dev/postgres/server.ts';
 import { startEngine, type Engine } from '../dev/qdrant/engine.ts';
 import { inProcess, printed, SMALL_SPEC, sweepYaml, temporaryFolder, type Printed } from './cli.test-support.ts';

@@ -1,4 +1,4 @@
-import type { SweepStatus } from '../crds/sweep-status.ts';
+import type { SweepStatus } from '../crds/sweep/sweep-status.ts';
 import { summary } from '../operator/judge/bodies.ts';
 import { configurationKey } from '../operator/judge/canonical.ts';
 import type { History, SearchRecord } from '../operator/judge/history.ts';

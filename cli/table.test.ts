@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep-status.ts';
+import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep/sweep-status.ts';
 import { exitCode } from './exit-codes.ts';
 import { resultText, table } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { humanBytes } from '../crds/quantity.ts';
-import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep-status.ts';
+import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep/sweep-status.ts';
 
 /** Lays cells out in columns; the first row is the head. Numbers are the caller's to format. */
 export function table(rows: readonly (readonly string[])[]): string {

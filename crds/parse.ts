@@ -1,6 +1,6 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { fieldErrors, type FieldError } from './field-error.ts';
-import { API_VERSION, sweepSchema, type QdrantSweep } from './sweep.ts';
+import { API_VERSION, sweepSchema, type QdrantSweep } from './sweep/sweep.ts';
 
 /** A resource file larger than this is refused unread: etcd would not take it either. */
 export const MAX_RESOURCE_BYTES = 1_048_576;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sweepSpecSchema } from '../crds/sweep-spec.ts';
+import { sweepSpecSchema } from '../crds/sweep/sweep-spec.ts';
 import { REASONS } from '../operator/judge/verdict.ts';
 
 /**

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sweepStatusSchema, type SweepStatus } from '../crds/sweep-status.ts';
+import { sweepStatusSchema, type SweepStatus } from '../crds/sweep/sweep-status.ts';
 import { clusterSupport } from '../dev/cluster/cluster.ts';
 import { benchCluster, serveFiles, type BenchCluster } from '../dev/installation/testing/bench-cluster.ts';
 import { startTestEngine } from '../dev/qdrant/testing/test-engine.ts';

@@ -6,7 +6,7 @@ import { run } from '../../charts/testing/run.ts';
 import { startApiServer, type TestApiServer } from '../../dev/cluster/testing/api-server.ts';
 import { ensureGoTools } from '../../dev/go/tools.ts';
 import { parseSweep } from '../parse.ts';
-import { sweepStatusSchema, type SweepStatus } from '../sweep-status.ts';
+import { sweepStatusSchema, type SweepStatus } from '../sweep/sweep-status.ts';
 import { CRD_NAME } from './custom-resource-definition.ts';
 
 const root = join(import.meta.dirname, '../..');

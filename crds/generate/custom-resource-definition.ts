@@ -1,6 +1,6 @@
-import { sweepSpecSchema } from '../sweep-spec.ts';
-import { sweepStatusSchema } from '../sweep-status.ts';
-import { sweepSchema } from '../sweep.ts';
+import { sweepSpecSchema } from '../sweep/sweep-spec.ts';
+import { sweepStatusSchema } from '../sweep/sweep-status.ts';
+import { sweepSchema } from '../sweep/sweep.ts';
 import { structural, type StructuralSchema } from './structural.ts';
 
 const GROUP = 'qdrantbench.io';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { exactlyOneOf, withRule } from '../rules.ts';
-import { sweepSpecSchema } from '../sweep-spec.ts';
-import { sweepStatusSchema } from '../sweep-status.ts';
+import { sweepSpecSchema } from '../sweep/sweep-spec.ts';
+import { sweepStatusSchema } from '../sweep/sweep-status.ts';
 import { structural, UnsupportedSchemaError, type StructuralSchema } from './structural.ts';
 
 const rule = { rule: 'self > 0', message: 'must be above 0', holds: (value: number) => value > 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SweepStatus } from '../../crds/sweep-status.ts';
+import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import type { KubeObject } from '../../operator/runtime/kube.ts';
 import { followSweep, progressLine } from './follow.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { humanDuration } from '../../crds/duration.ts';
-import type { SweepStatus } from '../../crds/sweep-status.ts';
+import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import { KubeClient, loadKubeConfig } from '../../operator/runtime/kube-client.ts';
 import type { Kube } from '../../operator/runtime/kube.ts';
 import { SWEEP_KIND } from '../../operator/sweep/controller.ts';

@@ -2,7 +2,7 @@ import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VectorSource, VectorsDataset } from '../../crds/sweep-spec.ts';
+import type { VectorSource, VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import type { PreparedMessage, PrepareJob } from '../protocol.ts';
 import { DATASET_VERSION, datasetMetaSchema, FILES, type DatasetMeta } from './dataset.ts';

@@ -1,4 +1,4 @@
-import type { SyntheticDataset } from '../../crds/sweep-spec.ts';
+import type { SyntheticDataset } from '../../crds/sweep/sweep-spec.ts';
 import { Random } from '../random.ts';
 
 /** The dataset's parameters with the documented defaults filled in. */

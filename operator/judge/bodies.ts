@@ -1,4 +1,4 @@
-import type { QuantizationSpec } from '../../crds/sweep-spec.ts';
+import type { QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import { canonicalBuild } from './canonical.ts';
 import type { Configuration, Parameters, ParameterValue } from './configuration.ts';
 import { knownParameter, PARAMETERS } from './parameters.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep-spec.ts';
+import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import { checkParameters, MAX_SEARCHES } from './check-parameters.ts';
 
 const int8: QuantizationSpec = { name: 'my-int8', config: { scalar: { type: 'int8', quantile: 0.99 } } };

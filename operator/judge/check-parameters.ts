@@ -1,4 +1,4 @@
-import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep-spec.ts';
+import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import { nearestName } from './nearest-name.ts';
 import { knownParameter, PARAMETERS, type KnownParameter } from './parameters.ts';
 import { QUANTIZATION_KINDS, QUANTIZATION_PRESETS, quantizationNames } from './quantizations.ts';

@@ -1,4 +1,4 @@
-import type { QuantizationSpec } from '../../crds/sweep-spec.ts';
+import type { QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { ParameterValue } from './configuration.ts';
 
 /** A verbatim `quantization_config` body, or null for none. */

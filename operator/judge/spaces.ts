@@ -1,4 +1,4 @@
-import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep-spec.ts';
+import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import { RANGE_VALUES } from './check-parameters.ts';
 import { segmentKb } from './collection-size.ts';
 import type { ParameterValue } from './configuration.ts';

@@ -1,5 +1,5 @@
 import { fieldErrors, formatFieldErrors, type FieldError } from '../../crds/field-error.ts';
-import { sweepSchema, type QdrantSweep } from '../../crds/sweep.ts';
+import { sweepSchema, type QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
 
 /** A sweep as the API server holds it, or why it cannot be worked on. */

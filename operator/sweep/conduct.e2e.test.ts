@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SweepSpec } from '../../crds/sweep-spec.ts';
+import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import { startEngine, type Engine } from '../../dev/qdrant/engine.ts';
 import type { Job } from '../../loadgen/protocol.ts';
 import { JobLost, type JobRunner } from '../jobs/job-runner.ts';

@@ -1,5 +1,5 @@
-import type { QdrantSweep } from '../../crds/sweep.ts';
-import type { Condition, SweepStatus } from '../../crds/sweep-status.ts';
+import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
+import type { Condition, SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import type { PreparedMessage } from '../../loadgen/protocol.ts';
 import { formatFieldErrors } from '../../crds/field-error.ts';
 import { checkParameters } from '../judge/check-parameters.ts';

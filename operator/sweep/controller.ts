@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { QdrantSweep } from '../../crds/sweep.ts';
-import type { Condition, SweepStatus } from '../../crds/sweep-status.ts';
+import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
+import type { Condition, SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { EventRecorder } from '../runtime/events.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SweepSpec } from '../../crds/sweep-spec.ts';
+import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { Parameters } from '../judge/configuration.ts';
 
 /** JSON with sorted keys, so that equal values have equal texts. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sweepStatusSchema } from '../../crds/sweep-status.ts';
+import { sweepStatusSchema } from '../../crds/sweep/sweep-status.ts';
 import { decide } from './decide.ts';
 import { report, type Situation } from './report.ts';
 import { plainSurface, SimulatedSweep, type Surface } from './simulated.test-support.ts';

@@ -4,7 +4,7 @@ import {
   type MeasuredConfiguration,
   type SweepPhase,
   type SweepStatus,
-} from '../../crds/sweep-status.ts';
+} from '../../crds/sweep/sweep-status.ts';
 import { collectionPatch, searchParams, summary } from '../judge/bodies.ts';
 import type { Configuration } from '../judge/configuration.ts';
 import { propose } from '../judge/propose.ts';

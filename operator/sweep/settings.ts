@@ -1,6 +1,6 @@
 import { durationSeconds } from '../../crds/duration.ts';
 import { quantityValue } from '../../crds/quantity.ts';
-import type { ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep-spec.ts';
+import type { ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { Constraints, Objective } from '../judge/study.ts';
 
 /** A QdrantSweep's spec with every default filled in and every text turned into a number. */

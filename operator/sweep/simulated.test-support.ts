@@ -1,4 +1,4 @@
-import type { SweepSpec } from '../../crds/sweep-spec.ts';
+import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { History, RunRecord, SearchRecord } from '../judge/history.ts';
 import { judgeRun, judgeSearch } from '../judge/judge-search.ts';
 import type { Metric } from '../judge/metrics.ts';

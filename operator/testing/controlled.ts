@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { SweepSpec } from '../../crds/sweep-spec.ts';
+import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import { MemoryKube } from '../jobs/kubernetes/testing/memory-kube.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { EventRecorder } from '../runtime/events.ts';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { SweepStatus } from '../../../crds/sweep-status.ts';
+import type { SweepStatus } from '../../../crds/sweep/sweep-status.ts';
 import { openRunStore } from '../../../operator/runs/open-store.ts';
 import type { ReadableRunStore } from '../../../operator/runs/run-store.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';

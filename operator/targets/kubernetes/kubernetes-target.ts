@@ -1,5 +1,5 @@
 import { humanBytes, quantityValue } from '../../../crds/quantity.ts';
-import type { SweepSpec } from '../../../crds/sweep-spec.ts';
+import type { SweepSpec } from '../../../crds/sweep/sweep-spec.ts';
 import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Kube, KubeObject } from '../../runtime/kube.ts';
 import { Collections } from '../collections.ts';

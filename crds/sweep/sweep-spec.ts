@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { DURATION_PATTERN, durationSeconds } from './duration.ts';
-import { QUANTITY_PATTERN } from './quantity.ts';
-import { exactlyOneOf, withRule } from './rules.ts';
+import { DURATION_PATTERN, durationSeconds } from '../duration.ts';
+import { QUANTITY_PATTERN } from '../quantity.ts';
+import { exactlyOneOf, withRule } from '../rules.ts';
 
 const duration = (description: string) =>
   z.string().max(32).regex(DURATION_PATTERN, 'must be a duration such as 500ms, 30s, 5m or 168h').describe(description);
