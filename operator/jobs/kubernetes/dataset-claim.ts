@@ -1,7 +1,8 @@
 import { preparedMessageSchema, type PreparedMessage } from '../../../loadgen/protocol.ts';
 import { KINDS } from '../../runtime/kinds.ts';
 import { alreadyExists, type Kube } from '../../runtime/kube.ts';
-import { datasetClaimName, type SweepRef } from './job-name.ts';
+import type { SweepRef } from '../../owned/sweep-ref.ts';
+import { datasetClaimName } from './job-name.ts';
 import { datasetClaim, type LoadgenPodSettings } from './job-objects.ts';
 import { OwnedObjects } from './owned-objects.ts';
 
@@ -41,6 +42,10 @@ export class DatasetClaim {
     if (text === undefined) return undefined;
     const known = parse(text);
     return known.job === job ? preparedMessageSchema.safeParse(known.message).data : undefined;
+  }
+
+  async delete(signal: AbortSignal): Promise<void> {
+    await this.#owned.delete(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep), signal);
   }
 
   async remember(job: string, message: PreparedMessage, signal: AbortSignal): Promise<void> {

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../../../loadgen/protocol.ts';
+import type { SweepRef } from '../../owned/sweep-ref.ts';
 import { stableJson } from '../../sweep/identity.ts';
-
-/** The sweep a Job works for. */
-export interface SweepRef {
-  apiVersion: string;
-  kind: string;
-  namespace: string;
-  name: string;
-  uid: string;
-}
 
 const hash = (length: number, ...parts: unknown[]): string =>
   createHash('sha256').update(stableJson(parts)).digest('hex').slice(0, length);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../loadgen/protocol.ts';
 import { datasetClaimName, jobName, namePrefix } from './job-name.ts';
-import { datasetClaim, jobObject, jobSecret, LABELS, ownedMetadata } from './job-objects.ts';
+import { LABELS } from '../../owned/sweep-ref.ts';
+import { datasetClaim, jobObject, jobSecret, ownedMetadata } from './job-objects.ts';
 import { finalsJob, measureJob, prepareJob, SETTINGS, SWEEP } from './testing/jobs.ts';
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;

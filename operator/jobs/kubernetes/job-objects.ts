@@ -1,6 +1,8 @@
 import type { Job } from '../../../loadgen/protocol.ts';
 import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
-import { datasetClaimName, jobName, type SweepRef } from './job-name.ts';
+import { awayFrom, CONTAINER_SECURITY, podSecurity } from '../../owned/pod-defaults.ts';
+import { LABELS, ownerReference, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
+import { datasetClaimName, jobName } from './job-name.ts';
 
 /** How an installation wants load generators to run. */
 export interface LoadgenPodSettings {
@@ -16,17 +18,6 @@ export interface LoadgenPodSettings {
   deadlineSeconds: number;
 }
 
-export const LABELS = {
-  managedBy: 'app.kubernetes.io/managed-by',
-  component: 'app.kubernetes.io/component',
-  sweep: 'qdrantbench.io/sweep',
-  sweepUid: 'qdrantbench.io/sweep-uid',
-  job: 'qdrantbench.io/job',
-  run: 'qdrantbench.io/run',
-  attempt: 'qdrantbench.io/attempt',
-} as const;
-export const MANAGER = 'qdrant-bench';
-
 /** Where a pod finds its job, and the dataset. */
 const JOB_DIR = '/etc/qdrant-bench/job';
 export const DATASETS_DIR = '/var/lib/qdrant-bench/datasets';
@@ -37,19 +28,13 @@ const USER = 65_532;
 /** Finished Jobs are deleted once their results are recorded; this is for those nobody could. */
 const FORGOTTEN_SECONDS = 7 * 86_400;
 
-/** Labels of everything that belongs to a sweep. */
-export function sweepLabels({ name, uid }: Pick<SweepRef, 'name' | 'uid'>): Record<string, string> {
-  return { [LABELS.managedBy]: MANAGER, [LABELS.sweep]: name, [LABELS.sweepUid]: uid };
-}
-
 /** Metadata of an object that goes when its sweep goes. */
 export function ownedMetadata(sweep: SweepRef, name: string, labels: Record<string, string> = {}): ObjectMeta {
-  const { apiVersion, kind, uid } = sweep;
   return {
     name,
     namespace: sweep.namespace,
     labels: { ...sweepLabels(sweep), ...labels },
-    ownerReferences: [{ apiVersion, kind, name: sweep.name, uid, controller: true, blockOwnerDeletion: true }],
+    ownerReferences: [ownerReference(sweep)],
   };
 }
 
@@ -131,27 +116,8 @@ export function jobObject(
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 15,
-          securityContext: {
-            runAsNonRoot: true,
-            runAsUser: USER,
-            runAsGroup: USER,
-            fsGroup: USER,
-            fsGroupChangePolicy: 'OnRootMismatch',
-            seccompProfile: { type: 'RuntimeDefault' },
-          },
-          affinity: {
-            podAntiAffinity: {
-              preferredDuringSchedulingIgnoredDuringExecution: [
-                {
-                  weight: 100,
-                  podAffinityTerm: {
-                    topologyKey: 'kubernetes.io/hostname',
-                    labelSelector: { matchLabels: { [LABELS.managedBy]: MANAGER, [LABELS.component]: 'qdrant' } },
-                  },
-                },
-              ],
-            },
-          },
+          securityContext: podSecurity(USER),
+          affinity: awayFrom('qdrant'),
           containers: [
             {
               name: 'loadgen',
@@ -171,11 +137,7 @@ export function jobObject(
                 })),
               ],
               resources: settings.resources,
-              securityContext: {
-                allowPrivilegeEscalation: false,
-                readOnlyRootFilesystem: true,
-                capabilities: { drop: ['ALL'] },
-              },
+              securityContext: CONTAINER_SECURITY,
               volumeMounts: [
                 { name: 'job', mountPath: JOB_DIR, readOnly: true },
                 { name: 'datasets', mountPath: DATASETS_DIR, readOnly: job.kind !== 'Prepare' },

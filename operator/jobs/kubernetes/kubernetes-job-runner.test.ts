@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Message } from '../../../loadgen/protocol.ts';
 import { KubeError, type KubeObject } from '../../runtime/kube.ts';
 import { datasetClaimName } from './job-name.ts';
-import { LABELS } from './job-objects.ts';
+import { LABELS } from '../../owned/sweep-ref.ts';
 import { finalsJob, prepareJob, SWEEP } from './testing/jobs.ts';
 import { OOM_KILLED, type PodScript, SUCCEEDED } from './testing/memory-cluster.ts';
 import { address, cluster, DONE, listener, measure, name, never, PREPARED, search } from './testing/world.ts';

@@ -7,8 +7,9 @@ import { KINDS } from '../../runtime/kinds.ts';
 import { alreadyExists, type Kube, type KubeObject } from '../../runtime/kube.ts';
 import { JobLost, type FinalMessage, type JobRunner } from '../job-runner.ts';
 import { DatasetClaim } from './dataset-claim.ts';
-import { jobName, type SweepRef } from './job-name.ts';
-import { jobObject, jobSecret, LABELS, type LoadgenPodSettings } from './job-objects.ts';
+import { LABELS, type SweepRef } from '../../owned/sweep-ref.ts';
+import { jobName } from './job-name.ts';
+import { jobObject, jobSecret, type LoadgenPodSettings } from './job-objects.ts';
 import { jobState, type JobState } from './job-state.ts';
 import { OwnedObjects } from './owned-objects.ts';
 
@@ -109,6 +110,10 @@ export class KubernetesJobRunner implements JobRunner {
   /** Ends every job of the sweep, whoever started it. Resolves once no pod of theirs is left. */
   async discardAll(signal: AbortSignal): Promise<void> {
     for (const { metadata } of await this.#jobs(signal)) await this.#delete(metadata.name, signal);
+  }
+
+  forgetDataset(signal: AbortSignal): Promise<void> {
+    return this.#claim.delete(signal);
   }
 
   #address(name: string): JobAddress {

@@ -1,6 +1,5 @@
 import type { Kube, KubeKind, KubeObject, ObjectRef } from '../../runtime/kube.ts';
-import type { SweepRef } from './job-name.ts';
-import { LABELS } from './job-objects.ts';
+import { LABELS, type SweepRef } from '../../owned/sweep-ref.ts';
 
 /** Objects by name in a sweep's namespace, of which only the sweep's own are ever changed or deleted. */
 export class OwnedObjects {

@@ -8,7 +8,8 @@ import type { KubeClient } from '../../runtime/kube-client.ts';
 import type { KubeKind, KubeObject } from '../../runtime/kube.ts';
 import { eventually, testKube } from '../../runtime/testing/test-kube.ts';
 import { KubernetesTarget, type KubernetesTargetOptions } from './kubernetes-target.ts';
-import { childName, type SweepRef, sweepLabels } from './names.ts';
+import { type SweepRef, sweepLabels } from '../../owned/sweep-ref.ts';
+import { childName } from './names.ts';
 import { claimName, podName } from './stateful-set.ts';
 
 // A real API server without controllers: this test plays them, so that it can play faults, too.

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../runtime/kube.ts';
-import { childName, hasLabelsOf, isMadeFor, sweepLabels, type SweepRef } from './names.ts';
+import { hasLabelsOf, isMadeFor, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
+import { childName } from './names.ts';
 import { apiKeyIn, apiKeySecret, qdrantService } from './service.ts';
 import { claimName, imageOf, podName, type QdrantPlan, qdrantStatefulSet } from './stateful-set.ts';
 
@@ -49,7 +50,12 @@ describe('names', () => {
       { labels: sweepLabels({ ...sweep, uid: 'x' }, 'qdrant'), ownerReferences: [{ ...sweep }] },
       false,
     ],
-    ['not owned', { labels: sweepLabels(sweep, 'qdrant') }, false],
+    ['outliving it', { labels: sweepLabels(sweep, 'qdrant') }, true],
+    [
+      'owned by another',
+      { labels: sweepLabels(sweep, 'qdrant'), ownerReferences: [{ ...sweep, uid: 'another' }] },
+      false,
+    ],
     ['not labelled', { ownerReferences: [{ ...sweep }] }, false],
     ['nobody’s', {}, false],
   ])('%s', (_name, metadata, ours) => {

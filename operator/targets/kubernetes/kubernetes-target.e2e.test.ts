@@ -9,7 +9,8 @@ import type { KubeKind, KubeObject } from '../../runtime/kube.ts';
 import { eventually, testKube } from '../../runtime/testing/test-kube.ts';
 import { Collections } from '../collections.ts';
 import { KubernetesTarget, type KubernetesTargetOptions } from './kubernetes-target.ts';
-import { childName, type SweepRef } from './names.ts';
+import type { SweepRef } from '../../owned/sweep-ref.ts';
+import { childName } from './names.ts';
 import { claimName, CONTAINER, podName, PORT } from './stateful-set.ts';
 
 const support = await clusterSupport();

@@ -5,7 +5,8 @@ import type { Kube, KubeObject } from '../../runtime/kube.ts';
 import { Collections } from '../collections.ts';
 import { TargetError, type Target, type TargetInfo, type TargetServer } from '../target.ts';
 import { unsupportedParameters } from '../edge-engine.ts';
-import { childName, type SweepRef } from './names.ts';
+import type { SweepRef } from '../../owned/sweep-ref.ts';
+import { childName } from './names.ts';
 import { imageOf, podName, PORT, type QdrantPlan, type QdrantSettings } from './stateful-set.ts';
 import { Workload } from './workload.ts';
 
@@ -16,6 +17,8 @@ export interface KubernetesTargetOptions {
   spec: NonNullable<SweepSpec['target']['kubernetes']>;
   /** What the installation gives where the sweep says nothing. */
   defaults: QdrantSettings;
+  /** It outlives its sweep. */
+  outlives?: boolean;
   clock?: Clock;
   /** Default 10 min, images to be pulled included. */
   readyMs?: number;
@@ -59,6 +62,7 @@ export class KubernetesTarget implements Target {
       memory: spec.resources?.memory ?? defaults.memory,
       sweep,
       name: childName(sweep, 'qdrant'),
+      ...(options.outlives ? { outlives: true } : {}),
     };
     this.#workload = new Workload({
       kube,

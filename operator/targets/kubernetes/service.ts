@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { KubeObject } from '../../runtime/kube.ts';
-import { COMPONENT, ownerReference, SWEEP_UID, sweepLabels } from './names.ts';
+import { LABELS, ownerReference, sweepLabels } from '../../owned/sweep-ref.ts';
 import { API_KEY, PORT, type QdrantPlan } from './stateful-set.ts';
 
-const metadata = ({ sweep, name }: QdrantPlan, existing?: KubeObject) => ({
+const metadata = ({ sweep, name, outlives }: QdrantPlan, existing?: KubeObject) => ({
   name,
   namespace: sweep.namespace,
   ...(existing?.metadata.uid ? { uid: existing.metadata.uid } : {}),
   labels: sweepLabels(sweep, 'qdrant'),
-  ownerReferences: [ownerReference(sweep)],
+  ...(outlives ? {} : { ownerReferences: [ownerReference(sweep)] }),
 });
 
 export function qdrantService(plan: QdrantPlan, existing?: KubeObject): KubeObject {
@@ -17,7 +17,7 @@ export function qdrantService(plan: QdrantPlan, existing?: KubeObject): KubeObje
     kind: 'Service',
     metadata: metadata(plan, existing),
     spec: {
-      selector: { [COMPONENT]: 'qdrant', [SWEEP_UID]: plan.sweep.uid },
+      selector: { [LABELS.component]: 'qdrant', [LABELS.sweepUid]: plan.sweep.uid },
       // We look at the pod ourselves. A server too busy to answer its probe must not lose its address in a measurement.
       publishNotReadyAddresses: true,
       ports: [{ name: 'http', port: PORT, targetPort: 'http', protocol: 'TCP' }],

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../runtime/kube.ts';
-import { COMPONENT, MANAGED_BY, MANAGER, ownerReference, SWEEP_UID, sweepLabels, type SweepRef } from './names.ts';
+import { awayFrom, CONTAINER_SECURITY, podSecurity } from '../../owned/pod-defaults.ts';
+import { LABELS, ownerReference, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
 
 /** Where an installation wants Qdrant to run, and what it gets unless the sweep says otherwise. */
 export interface QdrantSettings {
@@ -22,6 +23,8 @@ export interface QdrantSettings {
 /** What a sweep's Qdrant is made of. */
 export interface QdrantPlan extends QdrantSettings {
   sweep: SweepRef;
+  /** Not owned by the sweep, so that it outlives it: `retention.onDelete: Keep`. */
+  outlives?: boolean;
   /** Of StatefulSet, Service and Secret. */
   name: string;
 }
@@ -54,12 +57,12 @@ export function qdrantStatefulSet(plan: QdrantPlan, existing?: KubeObject): Kube
       namespace: sweep.namespace,
       ...(existing?.metadata.uid ? { uid: existing.metadata.uid } : {}),
       labels,
-      ownerReferences: [ownerReference(sweep)],
+      ...(plan.outlives ? {} : { ownerReferences: [ownerReference(sweep)] }),
     },
     spec: {
       replicas: 1,
       serviceName: name,
-      selector: { matchLabels: { [COMPONENT]: 'qdrant', [SWEEP_UID]: sweep.uid } },
+      selector: { matchLabels: { [LABELS.component]: 'qdrant', [LABELS.sweepUid]: sweep.uid } },
       // Nobody but us may restart a server under measurement; and a pod that never gets ready must be replaceable.
       updateStrategy: { type: 'OnDelete' },
       podManagementPolicy: 'Parallel',
@@ -81,27 +84,8 @@ function podSpec(plan: QdrantPlan) {
     ...(nodeSelector ? { nodeSelector } : {}),
     ...(tolerations ? { tolerations } : {}),
     ...(imagePullSecrets.length > 0 ? { imagePullSecrets: imagePullSecrets.map((secret) => ({ name: secret })) } : {}),
-    affinity: {
-      podAntiAffinity: {
-        preferredDuringSchedulingIgnoredDuringExecution: [
-          {
-            weight: 100,
-            podAffinityTerm: {
-              topologyKey: 'kubernetes.io/hostname',
-              labelSelector: { matchLabels: { [MANAGED_BY]: MANAGER, [COMPONENT]: 'loadgen' } },
-            },
-          },
-        ],
-      },
-    },
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: USER,
-      runAsGroup: USER,
-      fsGroup: USER,
-      fsGroupChangePolicy: 'OnRootMismatch',
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    affinity: awayFrom('loadgen'),
+    securityContext: podSecurity(USER),
     containers: [
       {
         name: CONTAINER,
@@ -132,11 +116,7 @@ function podSpec(plan: QdrantPlan) {
           timeoutSeconds: 15,
           failureThreshold: 12,
         },
-        securityContext: {
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        },
+        securityContext: CONTAINER_SECURITY,
         volumeMounts: [
           { name: 'storage', mountPath: STORAGE },
           ...Object.entries(SCRATCH).map(([volume, mountPath]) => ({ name: volume, mountPath })),

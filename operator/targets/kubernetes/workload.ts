@@ -8,9 +8,10 @@ import {
   KubeError,
   type KubeKind,
   type KubeObject,
+  refOf,
 } from '../../runtime/kube.ts';
 import { TargetError } from '../target.ts';
-import { COMPONENT, hasLabelsOf, isMadeFor, SWEEP_UID } from './names.ts';
+import { hasLabelsOf, isMadeFor, LABELS } from '../../owned/sweep-ref.ts';
 import { podState } from './pod-state.ts';
 import { apiKeyIn, apiKeySecret, qdrantService } from './service.ts';
 import { claimName, CONTAINER, podName, type QdrantPlan, qdrantStatefulSet } from './stateful-set.ts';
@@ -75,7 +76,7 @@ export class Workload {
       const deadline = clock.now() + goneMs;
       const selection = {
         namespace: plan.sweep.namespace,
-        labelSelector: `${SWEEP_UID}=${plan.sweep.uid},${COMPONENT}=qdrant`,
+        labelSelector: `${LABELS.sweepUid}=${plan.sweep.uid},${LABELS.component}=qdrant`,
       };
       for (;;) {
         const pods = await kube.list(KINDS.Pod, selection);
@@ -102,7 +103,13 @@ export class Workload {
       if (!secret || secret.metadata.deletionTimestamp) continue;
       this.#mustBeOurs(secret, KINDS.Secret);
       const apiKey = apiKeyIn(secret);
-      if (apiKey) return apiKey;
+      if (apiKey) {
+        // Made once, it does not follow a change of `retention.onDelete` as what is applied does.
+        if (plan.outlives && secret.metadata.ownerReferences?.length) {
+          await kube.mergePatch(refOf(KINDS.Secret, secret), { metadata: { ownerReferences: null } }, signal);
+        }
+        return apiKey;
+      }
       await this.#delete(KINDS.Secret, secret);
     }
     throw new TargetError('TargetUnreachable', `Secret ${plan.name} goes as soon as it is made`);

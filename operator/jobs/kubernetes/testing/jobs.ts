@@ -1,5 +1,5 @@
 import type { FinalsJob, MeasureJob, PrepareJob } from '../../../../loadgen/protocol.ts';
-import type { SweepRef } from '../job-name.ts';
+import type { SweepRef } from '../../../owned/sweep-ref.ts';
 import type { LoadgenPodSettings } from '../job-objects.ts';
 
 export const SWEEP: SweepRef = {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { jobSchema, type Job, type Message } from '../../../../loadgen/protocol.ts';
 import type { Bus } from '../../../bus/bus.ts';
 import type { Kube, KubeObject } from '../../../runtime/kube.ts';
-import type { SweepRef } from '../job-name.ts';
+import type { SweepRef } from '../../../owned/sweep-ref.ts';
 import { KubernetesJobRunner, type JobTimes, type PodNews } from '../kubernetes-job-runner.ts';
 import { SETTINGS, SWEEP } from './jobs.ts';
 import { MemoryBus } from './memory-bus.ts';
