@@ -6,11 +6,11 @@ import { OperatorMetrics } from './http/operator-metrics.ts';
 import { serveHttp } from './http/server.ts';
 import { ensureBusKeys } from './installation/bus-keys.ts';
 import { targetSecret } from './installation/target-secret.ts';
-import type { SweepRef } from './jobs/kubernetes/job-name.ts';
-import { DATASETS_DIR, LABELS } from './jobs/kubernetes/job-objects.ts';
+import { DATASETS_DIR } from './jobs/kubernetes/job-objects.ts';
 import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts';
 import { createLogger } from './logger.ts';
 import { sampleSurroundings, surroundings } from './nodes/surroundings.ts';
+import { LABELS, type SweepRef } from './owned/sweep-ref.ts';
 import { openRunStore } from './runs/open-store.ts';
 import type { RunStore } from './runs/run-store.ts';
 import { sleep, systemClock } from './runtime/clock.ts';
@@ -21,9 +21,13 @@ import type { KubeObject } from './runtime/kube.ts';
 import type { ObjectEvent } from './runtime/object-cache.ts';
 import { WorkQueue } from './runtime/queue.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
-import { MAX_CONDUCTED, SweepController, SWEEP_KIND, type ControllerOptions } from './sweep/controller.ts';
+import { SweepController, SWEEP_KIND } from './sweep/controller.ts';
+import { DEFAULT_LIMITS } from './sweep/places.ts';
+import type { Retention } from './sweep/retention.ts';
+import type { WorldOf } from './sweep/world.ts';
 import { ExternalTarget } from './targets/external/external-target.ts';
 import { KubernetesTarget } from './targets/kubernetes/kubernetes-target.ts';
+import { MeasurementLock } from './targets/measurement-lock.ts';
 import type { Target } from './targets/target.ts';
 import { BENCH_VERSION } from './version.ts';
 
@@ -37,7 +41,7 @@ environment (QDRANT_BENCH_…; operator/config.ts has them all). Serves /metrics
 `;
 
 /** One for each sweep that is conducted, and some for what they record. */
-const MAX_CONNECTIONS = MAX_CONDUCTED + 8;
+const MAX_CONNECTIONS = DEFAULT_LIMITS.sweeps + 8;
 const WORKERS = 4;
 /** The cache is not to be trusted when the API server has been silent for so long. */
 const STALE_SECONDS = 300;
@@ -164,8 +168,8 @@ async function openStore(url: string, log: Logger, signal: AbortSignal): Promise
   }
 }
 
-function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log: Logger): ControllerOptions['worldOf'] {
-  return async (sweep, object, signal, onWait) => {
+function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log: Logger): WorldOf {
+  return async (spec, object, signal, onWait) => {
     const { apiVersion, kind, metadata } = object;
     const { name, namespace = 'default', uid = '' } = metadata;
     const ref: SweepRef = { apiVersion, kind, namespace, name, uid };
@@ -188,10 +192,22 @@ function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log:
         onWait(`the pod of Job ${job}`, state.kind === 'Starting' && !state.passing ? state.why : undefined);
       },
     });
+    const { external } = spec.target;
+    const lock =
+      external &&
+      new MeasurementLock({
+        kube,
+        namespace: config.QDRANT_BENCH_NAMESPACE,
+        url: external.url,
+        sweep: ref,
+        log: child,
+        onWait: (why) => onWait('Qdrant', why),
+      });
     const pods = { namespace, labelSelector: `${LABELS.sweepUid}=${uid}` };
     return {
-      target: await targetOf(config, kube, ref, sweep.spec.target, onWait, signal),
+      target: await targetOf(config, kube, ref, spec, onWait, signal),
       jobs,
+      ...(lock ? { alone: (joint) => lock.take(joint) } : {}),
       surroundings: async (from) => {
         const before = await sampleSurroundings(kube, pods, from);
         return async (to) => surroundings(before, await sampleSurroundings(kube, pods, to));
@@ -204,7 +220,7 @@ async function targetOf(
   config: OperatorConfig,
   kube: KubeClient,
   ref: SweepRef,
-  { external, kubernetes }: Parameters<ControllerOptions['worldOf']>[0]['spec']['target'],
+  { target: { external, kubernetes }, retention }: Parameters<WorldOf>[0],
   onWait: (source: string, why: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<Target> {
@@ -217,6 +233,7 @@ async function targetOf(
     kube,
     sweep: ref,
     spec: kubernetes ?? {},
+    outlives: (retention as Retention | undefined)?.onDelete === 'Keep',
     defaults: {
       image: config.QDRANT_BENCH_QDRANT_IMAGE,
       imagePullPolicy: config.QDRANT_BENCH_IMAGE_PULL_POLICY,

@@ -21,6 +21,26 @@ const READY_TIMEOUT_SECONDS = 3600;
 type Build = Extract<Decision, { action: 'Build' }>;
 type Finals = Extract<Decision, { action: 'Finals' }>;
 
+/** Carries a decision out. What happens on the target happens there alone. */
+export async function act(
+  decision: Exclude<Decision, { action: 'Finish' }>,
+  observed: Observed,
+  context: SweepContext,
+  ports: SweepPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (decision.action === 'Discard') return ports.jobs.discard(decision.job, signal);
+  if (decision.action === 'Clean') return clean(decision, context, ports, signal);
+  const release = await ports.alone?.(signal);
+  try {
+    if (decision.action === 'Attend') await attend(decision, observed, context, ports, signal);
+    else if (decision.action === 'Build') await build(decision, observed, context, ports, signal);
+    else await finals(decision, observed, context, ports, signal);
+  } finally {
+    await release?.();
+  }
+}
+
 /** Deletes collections nobody needs; the record learns of each as it goes. */
 export async function clean(
   { collections }: Extract<Decision, { action: 'Clean' }>,
@@ -38,7 +58,7 @@ export async function clean(
  * One attempt at a build: intent, collection, job, verdict. Every finished search is in the record before the next
  * begins. An attempt that fails leaves the run unfinished, so that the next decision is another attempt.
  */
-export async function build(
+async function build(
   decision: Build,
   observed: Observed,
   context: SweepContext,
@@ -97,7 +117,7 @@ export async function build(
 }
 
 /** Listens on to a job that an earlier process of ours started. */
-export async function attend(
+async function attend(
   { job }: Extract<Decision, { action: 'Attend' }>,
   observed: Observed,
   context: SweepContext,
@@ -113,7 +133,7 @@ export async function attend(
 }
 
 /** Measures the finalists again, interleaved; ids that are in the record are not repeated. */
-export async function finals(
+async function finals(
   decision: Finals,
   observed: Observed,
   context: SweepContext,

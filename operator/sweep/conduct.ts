@@ -1,19 +1,14 @@
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
-import type { Condition, SweepStatus } from '../../crds/sweep/sweep-status.ts';
-import type { PreparedMessage } from '../../loadgen/protocol.ts';
-import { formatFieldErrors } from '../../crds/field-error.ts';
-import { checkParameters } from '../judge/check-parameters.ts';
+import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import { best } from '../judge/recommend.ts';
-import { spaceOf } from '../judge/spaces.ts';
 import type { History } from '../judge/history.ts';
 import type { StoreError } from '../runs/run-store.ts';
-import type { TargetInfo } from '../targets/target.ts';
-import { attend, build, clean, finals } from './act.ts';
+import { act, clean } from './act.ts';
+import { checkSpec, mustBeWhole, open, prepare, together } from './begin.ts';
 import type { SweepContext } from './context.ts';
 import { decide } from './decide.ts';
-import { historyKey } from './identity.ts';
 import { observe } from './observe.ts';
-import { SweepStopped, type SweepPorts } from './ports.ts';
+import type { SweepPorts, SweepStopped } from './ports.ts';
 import { report, type Situation } from './report.ts';
 import { resolveSettings, type SweepSettings } from './settings.ts';
 import type { Observed } from './state.ts';
@@ -38,8 +33,10 @@ export interface ConductOptions {
   benchVersion: string;
   /** The resource's generation. Default 1. */
   generation?: number;
-  /** Its conditions as last written: their transition times are kept. */
-  previous?: readonly Condition[];
+  /** Its status as last written: transition times are kept, and it tells how much the record must hold. */
+  before?: SweepStatus | undefined;
+  /** So many searches may be missing from the record: their loss was accepted. */
+  acceptedLoss?: number;
   /** The caller will try again when the target or the dataset's source cannot be reached: that is then no failure. */
   triesAgain?: boolean;
   /** What is waited for, as the adapters tell; its changes are shown in the status. */
@@ -71,18 +68,17 @@ export async function conductSweep(
     now: began,
     running: 0,
     environment: { target: describeTargetSpec(sweep), notes: settings.assumed },
-    previous: [],
+    before: options.before,
     benchVersion,
   };
   let observed: Observed | undefined;
   let context: SweepContext | undefined;
   let ports: SweepPorts | undefined;
-  let previous: readonly Condition[] = options.previous ?? [];
   let release: () => Promise<void> = () => Promise.resolve();
 
   /** The status as it is now, with a change to the situation if there is one. */
   const statusNow = (change: Partial<Situation> = {}): SweepStatus => {
-    situation = { ...situation, ...change, waiting: options.waits?.why, now: now().toISOString(), previous };
+    situation = { ...situation, ...change, waiting: options.waits?.why, now: now().toISOString() };
     return report(situation, observed);
   };
   options.waits?.listen(() => {
@@ -90,7 +86,7 @@ export async function conductSweep(
   });
   const publish = async (change: Partial<Situation>): Promise<SweepStatus> => {
     const status = statusNow(change);
-    previous = status.conditions;
+    situation = { ...situation, before: status };
     if (context) await ports?.store.saveStatus(context.experiment, status, situation.now);
     options.onStatus?.(status);
     return status;
@@ -126,6 +122,9 @@ export async function conductSweep(
     // A new embedded store takes seconds to make: only now is it needed.
     ports = { ...world, onEvent, store: await world.store };
     const fixed = await open(options, settings, target, prepared, ports);
+    mustBeWhole(fixed, options);
+    if (fixed.recorded > 0)
+      world.onEvent({ type: 'phase', message: `going on: ${fixed.recorded} searches are in the record already` });
     release = await ports.store.claim(fixed.context.experiment);
     context = fixed.context;
     const notes = [...settings.assumed, ...fixed.space.notes];
@@ -153,11 +152,7 @@ export async function conductSweep(
       }
       const working = decision.action !== 'Clean' && decision.action !== 'Discard';
       await publish({ phase: 'Running', running: working ? 1 : 0, ...estimate(observed, now()) });
-      if (decision.action === 'Attend') await attend(decision, observed, context, ports, signal);
-      else if (decision.action === 'Discard') await ports.jobs.discard(decision.job, signal);
-      else if (decision.action === 'Clean') await clean(decision, context, ports, signal);
-      else if (decision.action === 'Build') await build(decision, observed, context, ports, signal);
-      else await finals(decision, observed, context, ports, signal);
+      await act(decision, observed, context, ports, signal);
     }
   } catch (error) {
     const { reason, message, failed } = explain(error, signal);
@@ -183,110 +178,6 @@ export async function conductSweep(
   } finally {
     await release();
   }
-}
-
-/** Does both at once. When one fails the other is aborted, and has ended before the first one's error is thrown. */
-async function together<A, B>(
-  signal: AbortSignal,
-  first: (joint: AbortSignal) => Promise<A>,
-  second: (joint: AbortSignal) => Promise<B>,
-): Promise<[A, B]> {
-  const stop = new AbortController();
-  const joint = AbortSignal.any([signal, stop.signal]);
-  const both = [first(joint), second(joint)] as const;
-  try {
-    return await Promise.all(both);
-  } catch (error) {
-    stop.abort(new Error('the other part failed'));
-    await Promise.allSettled(both);
-    throw error;
-  }
-}
-
-/** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
-function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
-  const errors = checkParameters(sweep.spec.parameters ?? [], settings.quantizations);
-  if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
-}
-
-/** The dataset, checked and with ground truth, in a folder. */
-async function prepare(
-  { sweep, datasetCache }: ConductOptions,
-  settings: SweepSettings,
-  { jobs, onEvent }: Pick<SweepPorts, 'jobs' | 'onEvent'>,
-  signal: AbortSignal,
-): Promise<PreparedMessage> {
-  let prepared: PreparedMessage | undefined;
-  const end = await jobs.run(
-    { kind: 'Prepare', dataset: sweep.spec.dataset, limit: settings.limit, cacheDir: datasetCache },
-    {
-      signal,
-      onMessage: (message) => {
-        if (message.type === 'prepared') prepared = message;
-        if (message.type === 'progress') onEvent({ type: 'progress', progress: message });
-        return Promise.resolve();
-      },
-    },
-  );
-  if (end.type === 'failed') {
-    const reason = end.reason === 'DatasetInvalid' || end.reason === 'DatasetUnreachable' ? end.reason : 'Internal';
-    throw new SweepStopped(reason, end.message);
-  }
-  if (!prepared) throw new SweepStopped('Internal', 'the load generator prepared no dataset');
-  if (settings.limit > prepared.points) {
-    throw new SweepStopped(
-      'InvalidSpec',
-      `spec.workload.limit: Invalid value: ${settings.limit}: the dataset has only ${prepared.points} points`,
-    );
-  }
-  return prepared;
-}
-
-/** Finds or begins the sweep's history and lays out the space. */
-async function open(
-  { sweep }: ConductOptions,
-  settings: SweepSettings,
-  target: TargetInfo,
-  prepared: PreparedMessage,
-  { store, now, onEvent }: SweepPorts,
-) {
-  const { name, namespace = 'default' } = sweep.metadata;
-  const dataset = {
-    points: prepared.points,
-    dimensions: prepared.dimensions,
-    queries: prepared.queries,
-    distance: prepared.distance,
-  };
-  const space = spaceOf(settings.parameters, settings.quantizations, dataset, settings.constraints, {
-    unsupported: target.unsupported,
-  });
-  const key = historyKey({ namespace, name, spec: sweep.spec }, target.identity, prepared.digest);
-  const experiment = await store.ensureExperiment(
-    {
-      kind: 'QdrantSweep',
-      namespace,
-      name,
-      historyKey: key,
-      spec: sweep.spec,
-      dataset: { ...dataset, digest: prepared.digest },
-      target: {
-        kind: target.identity.kind,
-        ...(target.identity.url ? { url: target.identity.url } : {}),
-        qdrantVersion: target.qdrantVersion,
-        description: target.description,
-      },
-    },
-    now().toISOString(),
-  );
-  const { searches } = await store.history(experiment.id);
-  if (searches.length > 0)
-    onEvent({ type: 'phase', message: `going on: ${searches.length} searches are in the record already` });
-  const context: SweepContext = {
-    experiment: experiment.id,
-    datasetDir: prepared.datasetDir,
-    failures: new Map(),
-  };
-  return { settings, key, space, dataset, startedAt: experiment.createdAt, context };
 }
 
 /** At the end, deletes the collections that `retention` does not keep. */

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 describe('a deleted sweep', () => {
-  const ORDER = ['let go of', 'world', 'discard all', 'dispose true'];
+  const ORDER = ['let go of', 'world', 'discard all', 'dispose true', 'forget dataset'];
 
   it.each(['Prepare', 'Measure', 'Finals'] as const)(
     'goes with all that was made for it, in order: during %s',
@@ -46,13 +46,12 @@ describe('a deleted sweep', () => {
     expect(at.look(name)).toBeUndefined();
   });
 
-  it('goes when its spec was never valid, without a world', async () => {
+  it('goes when its spec was never valid', async () => {
     at.put(name, { parameters: [{ name: 'hnsw_config.em', numbers: [8] }] });
     await at.until(name, 'Failed');
     await at.remove(name);
     await at.reconcile(name);
     expect(at.look(name)).toBeUndefined();
-    expect(world.happened).not.toContain('world');
   });
 
   it('stays until everything is gone, and says what is not', async () => {
@@ -84,16 +83,24 @@ describe('a deleted sweep', () => {
     expect(at.look(name)).toBeUndefined();
   });
 
-  it('does not look for collections on another server than its own', async () => {
+  it.each([
+    ['names another server', { target: { external: { url: 'http://another.example:6333' } } }],
+    ['is not valid any more', { parameters: [{ name: 'hnsw_config.em', numbers: [8] }] }],
+    ['would not pass its schema', { target: 7 }],
+  ])('whose spec %s by now leaves nothing where it measured', async (_, edit) => {
     world.hang('Finals');
     at.put(name, { target: { external: { url: qdrant.url } } });
     await at.reconcile(name);
     await at.happened('run Finals');
-    const there = qdrant.collections.size;
-    at.edit(name, { target: { external: { url: 'http://another.example:6333' } } });
+    expect(qdrant.collections.size).toBeGreaterThan(0);
+    const asked: unknown[] = [];
+    at.restart({ worldOf: (spec) => (asked.push(spec.target), Promise.resolve(world.make())) });
+    at.edit(name, edit);
     await at.remove(name);
     await at.reconcile(name);
-    expect(qdrant.collections.size).toBe(there);
+    expect(asked).toContainEqual({ external: { url: qdrant.url } });
+    expect(qdrant.collections.size).toBe(0);
+    expect(at.look(name)).toBeUndefined();
   });
 
   it('of the same name as a new one is not mistaken for it', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { FINALIZER, MAX_CONDUCTED } from './controller.ts';
+import { FINALIZER } from './controller.ts';
 import { SweepStopped } from './ports.ts';
 import { stage, type Stage } from '../testing/stage.ts';
 
@@ -106,18 +106,6 @@ describe('a sweep', () => {
     disposing.resolve();
     await stopped;
     expect(world.happened).not.toContain('status Completed');
-  });
-
-  it('waits when too many are conducted already', async () => {
-    world.hang('Prepare');
-    for (let index = 0; index < MAX_CONDUCTED; index += 1) {
-      at.put(`${name}-${index}`);
-      await at.reconcile(`${name}-${index}`);
-    }
-    at.put(name);
-    expect(await at.reconcile(name)).toEqual({ requeueAfterMs: expect.any(Number) as number });
-    expect(world.happened.filter((line) => line === 'world')).toHaveLength(MAX_CONDUCTED);
-    await at.controller.stop();
   });
 
   it('keeps what surrounded its measurements', async () => {

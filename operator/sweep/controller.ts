@@ -1,20 +1,25 @@
 import type { Logger } from 'pino';
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
-import type { Condition, SweepStatus } from '../../crds/sweep/sweep-status.ts';
-import type { JobRunner } from '../jobs/job-runner.ts';
+import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { ensureFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
 import { refOf, type Kube, type KubeKind, type KubeObject } from '../runtime/kube.ts';
 import type { RunResult } from '../runtime/queue.ts';
 import type { StatusWriter } from '../runtime/status-writer.ts';
-import type { Target } from '../targets/target.ts';
 import { admit } from './admission.ts';
 import { announce } from './announce.ts';
+import { CleanUp } from './clean-up.ts';
+import { ACCEPT_LOSS } from './begin.ts';
 import { conductSweep, type Conclusion } from './conduct.ts';
-import { SweepStopped, type SweepEvent, type SweepPorts } from './ports.ts';
-import { report } from './report.ts';
+import { hasEnded, isOver, statusOf } from './last-status.ts';
+import { DEFAULT_LIMITS, whyWait, type Limits } from './places.ts';
+import { SweepStopped, type SweepEvent } from './ports.ts';
+import { report, type Situation } from './report.ts';
+import { expiresAt, keepsTarget, type Retention } from './retention.ts';
+import { resolveSettings } from './settings.ts';
 import { Waits } from './waits.ts';
+import type { WorldOf } from './world.ts';
 
 export const SWEEP_KIND: KubeKind = {
   apiVersion: 'qdrantbench.io/v1alpha1',
@@ -23,24 +28,14 @@ export const SWEEP_KIND: KubeKind = {
 };
 /** Keeps a sweep's resource until everything made for it is gone. */
 export const FINALIZER = 'qdrantbench.io/cleanup';
-
-/** The adapters of one sweep. */
-export interface SweepWorld extends Pick<SweepPorts, 'surroundings'> {
-  target: Target;
-  jobs: JobRunner & { discardAll(signal: AbortSignal): Promise<void> };
-}
+/** With the value `true`: the sweep is left as it is, but for its deletion. What runs goes on. */
+export const PAUSED = 'qdrantbench.io/paused';
 
 export interface ControllerOptions {
   kube: Kube;
   /** The sweeps as the cache has them. */
   cached: (namespace: string, name: string) => KubeObject | undefined;
-  /** Makes a sweep's adapters. @throws {SweepStopped} InvalidSpec when the spec names what it may not use. */
-  worldOf: (
-    sweep: QdrantSweep,
-    object: KubeObject,
-    signal: AbortSignal,
-    onWait: (source: string, why: string | undefined) => void,
-  ) => Promise<SweepWorld>;
+  worldOf: WorldOf;
   store: RunStore;
   status: StatusWriter;
   events: EventRecorder;
@@ -50,6 +45,7 @@ export interface ControllerOptions {
   onSweepEvent: (event: SweepEvent) => void;
   datasetsDir: string;
   benchVersion: string;
+  limits?: Limits;
   now?: () => Date;
 }
 
@@ -61,10 +57,10 @@ interface Conductor {
   ended: Promise<void>;
 }
 
-/** Sweeps at once; each holds a connection to the record, and most wait for a node to measure on anyway. */
-export const MAX_CONDUCTED = 16;
 /** First and longest pause before what could not be reached is tried again. */
 const RETRY_MS = { first: 5000, longest: 300_000 };
+/** Those that wait are called when a place is free; this is for when that call was lost. */
+const WAIT_MS = 60_000;
 
 /**
  * Keeps one conductor for every sweep that has work to do, and none for any other. What a sweep has come to is in the
@@ -74,14 +70,20 @@ const RETRY_MS = { first: 5000, longest: 300_000 };
 export class SweepController {
   readonly #options: ControllerOptions;
   readonly #now: () => Date;
+  readonly #cleanUp: CleanUp;
   readonly #conductors = new Map<string, Conductor>();
+  /** Sweeps for which there is no place, in order of arrival, and what they were told. */
+  readonly #waiting = new Map<string, string>();
   /** Sweeps that came to an end here, by UID: the cache may not have their status yet. */
   readonly #over = new Map<string, number>();
+  /** Of which nothing but the resource and its history is left, by UID: since which generation. */
+  readonly #expired = new Map<string, number>();
   readonly #failures = new Map<string, number>();
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => new Date());
+    this.#cleanUp = new CleanUp(options.worldOf, options.store);
   }
 
   /** Brings one sweep, `namespace/name`, nearer to what it should be. */
@@ -90,30 +92,28 @@ export class SweepController {
     const object = this.#options.cached(namespace, name);
     const running = this.#conductors.get(key);
     if (running && running.uid !== object?.metadata.uid) await this.#stop(key, 'the resource is gone');
+    if (!object || object.metadata.deletionTimestamp) this.#waiting.delete(key);
     if (!object) return;
-    if (object.metadata.deletionTimestamp) {
-      return this.#cleanUp(key, object, signal).catch((error: unknown) => {
-        signal.throwIfAborted();
-        const why = error instanceof Error ? error.message : String(error);
-        const note = `what it made is not deleted yet, and it stays until then: ${why}. When that is gone for good, remove the finalizer ${FINALIZER}`;
-        this.#options.events.record(object, { type: 'Warning', reason: 'CleanupFailed', note });
-        throw error;
-      });
-    }
+    if (object.metadata.deletionTimestamp) return this.#delete(key, object, signal);
+    if (object.metadata.annotations?.[PAUSED] === 'true') return this.#pause(key, object);
     const live = await ensureFinalizer(this.#options.kube, SWEEP_KIND, object, FINALIZER, signal);
     if (!live) return;
 
     const { uid = '', generation = 0 } = live.metadata;
     const conductor = this.#conductors.get(key);
-    if (conductor?.generation === generation || this.#over.get(uid) === generation) return;
-    if (isOver(live, generation)) return;
+    if (conductor?.generation === generation) return;
+    if (this.#over.get(uid) === generation || isOver(live, generation)) return this.#expire(live, signal);
     if (conductor) await this.#stop(key, 'the spec has changed');
-    else if (this.#conductors.size >= MAX_CONDUCTED) return { requeueAfterMs: RETRY_MS.first };
     const { sweep, refused } = admit(live);
     if (!sweep) return this.#refuse(live, refused);
+    const { limits = DEFAULT_LIMITS } = this.#options;
+    const why = whyWait(key, [...this.#conductors.keys()], [...this.#waiting.keys()], limits);
+    if (why) return this.#wait(key, live, why);
+    this.#waiting.delete(key);
     const stop = new AbortController();
     const ended = this.#conduct(key, live, sweep, stop.signal).finally(() => {
       if (this.#conductors.get(key)?.stop === stop) this.#conductors.delete(key);
+      for (const other of this.#waiting.keys()) this.#options.requeue(other, 0);
     });
     this.#conductors.set(key, { uid, generation, stop, ended });
   }
@@ -137,7 +137,7 @@ export class SweepController {
     let closing: SweepStatus | undefined;
     try {
       const waits = new Waits();
-      const world = await worldOf(sweep, object, signal, waits.set);
+      const world = await worldOf(sweep.spec, object, signal, waits.set);
       const conclusion = await conductSweep(
         {
           sweep,
@@ -146,7 +146,8 @@ export class SweepController {
           generation,
           triesAgain: true,
           waits,
-          previous: conditionsOf(object),
+          before: statusOf(object),
+          acceptedLoss: Number(object.metadata.annotations?.[ACCEPT_LOSS]) || 0,
           onStatus: (status) => {
             // What the end deletes has to be gone before anybody reads that this is the end.
             if (status.phase === 'Completed' || status.phase === 'Failed') closing = status;
@@ -158,6 +159,7 @@ export class SweepController {
           target: world.target,
           jobs: world.jobs,
           ...(world.surroundings ? { surroundings: world.surroundings } : {}),
+          ...(world.alone ? { alone: world.alone } : {}),
           now: this.#now,
           log: child,
           onEvent: (event) => {
@@ -170,9 +172,8 @@ export class SweepController {
       if (signal.aborted) return;
       if (conclusion.stopped && conclusion.status.phase !== 'Failed')
         return this.#again(key, uid, object, conclusion, child);
-      const keeps = conclusion.status.phase === 'Suspended' || sweep.spec.retention?.onFinish === 'Keep';
-      const keepsBest = sweep.spec.retention?.onFinish === 'KeepBest' && conclusion.status.best;
-      if (!keeps && !keepsBest) {
+      const { phase, best } = conclusion.status;
+      if (!keepsTarget(sweep.spec.retention ?? {}, phase, best !== undefined)) {
         await world.jobs.discardAll(signal);
         await world.target.dispose({ deleteData: true });
         // Let go of meanwhile: whoever comes next finds nothing left to do, and says so.
@@ -223,21 +224,47 @@ export class SweepController {
   /** @param retry whether it may be accepted later as it is. */
   #refuse(object: KubeObject, message: string, retry = false): void {
     const { uid = '', generation = 0 } = object.metadata;
-    const now = this.#now().toISOString();
-    const status = report({
+    this.#say(object, {
       phase: retry ? 'Pending' : 'Failed',
       outcome: { reason: 'InvalidSpec', message, failed: true, retry },
-      generation,
-      startedAt: now,
-      now,
-      running: 0,
-      environment: { target: 'none: the spec is not valid', notes: [] },
-      previous: conditionsOf(object),
-      benchVersion: this.#options.benchVersion,
     });
     if (!retry) this.#over.set(uid, generation);
-    this.#write(object, status);
     this.#options.events.record(object, { type: 'Warning', reason: 'InvalidSpec', note: message });
+  }
+
+  /** Says why it has to wait for others to end. */
+  #wait(key: string, object: KubeObject, why: string): RunResult {
+    if (this.#waiting.get(key) !== why) this.#say(object, { phase: 'Pending', waiting: why });
+    this.#waiting.set(key, why);
+    return { requeueAfterMs: WAIT_MS };
+  }
+
+  async #pause(key: string, object: KubeObject): Promise<void> {
+    this.#waiting.delete(key);
+    await this.#stop(key, 'the resource is paused');
+    const phase = statusOf(object)?.phase ?? 'Pending';
+    if (hasEnded(phase)) return;
+    this.#say(object, { phase, paused: `the annotation ${PAUSED} is "true": nothing is begun until it is removed` });
+  }
+
+  /** A status of a sweep that nobody conducts. */
+  #say(object: KubeObject, said: Pick<Situation, 'phase' | 'outcome' | 'waiting' | 'paused'>): void {
+    const now = this.#now().toISOString();
+    const before = statusOf(object);
+    const status = report({
+      ...said,
+      generation: object.metadata.generation ?? 0,
+      startedAt: before?.startedAt ?? now,
+      now,
+      running: 0,
+      environment: {
+        target: before?.environment.target ?? 'not looked at yet',
+        notes: before?.environment.notes ?? [],
+      },
+      before,
+      benchVersion: this.#options.benchVersion,
+    });
+    this.#write(object, status);
   }
 
   #write(object: KubeObject, status: SweepStatus): void {
@@ -245,48 +272,44 @@ export class SweepController {
     this.#options.status.write({ ...refOf(SWEEP_KIND, object), uid }, { ...status });
   }
 
-  /** Everything made for a deleted sweep goes, in an order that any step may be repeated in; then the resource may go. */
-  async #cleanUp(key: string, object: KubeObject, signal: AbortSignal): Promise<void> {
-    const { kube, status, log, worldOf } = this.#options;
+  /** Once a finished sweep's time has come, nothing but the resource and its history stays. */
+  async #expire(object: KubeObject, signal: AbortSignal): Promise<RunResult | void> {
+    const { uid = '', generation = 0 } = object.metadata;
+    const { sweep } = admit(object);
+    const { finishedAt, phase, observedGeneration } = statusOf(object) ?? {};
+    if (!sweep || !finishedAt || phase === 'Suspended' || observedGeneration !== generation) return;
+    if (this.#expired.get(uid) === generation) return;
+    const { pricePerHour: perHour, currency } = resolveSettings(sweep.spec);
+    const retention: Retention = sweep.spec.retention ?? {};
+    const left = expiresAt(retention, finishedAt, perHour === undefined ? undefined : { perHour, currency });
+    const leftMs = left.getTime() - this.#now().getTime();
+    if (leftMs > 0) return { requeueAfterMs: leftMs };
+    await this.#cleanUp.everything(object, signal);
+    this.#expired.set(uid, generation);
+    const note = 'what was kept of it is deleted: its time to live, or what it may cost, is over';
+    this.#options.events.record(object, { type: 'Normal', reason: 'Expired', note });
+  }
+
+  /** Everything made for a deleted sweep goes; then the resource may go. */
+  async #delete(key: string, object: KubeObject, signal: AbortSignal): Promise<void> {
+    const { kube, status, log, events } = this.#options;
     if (!object.metadata.finalizers?.includes(FINALIZER)) return;
     await this.#stop(key, 'the resource is being deleted');
     const { uid = '' } = object.metadata;
     status.forget({ uid });
-    const { sweep } = admit(object);
-    if (sweep) {
-      const world = await worldOf(sweep, object, signal, () => undefined);
-      await world.jobs.discardAll(signal);
-      if (sweep.spec.target.external) await this.#removeCollections(sweep, world.target, signal);
-      await world.target.dispose({ deleteData: true });
+    const { retention } = (object['spec'] ?? {}) as { retention?: Retention };
+    try {
+      if (retention?.onDelete === 'Keep') await this.#cleanUp.jobs(object, signal);
+      else await this.#cleanUp.everything(object, signal);
+      await removeFinalizer(kube, SWEEP_KIND, object, FINALIZER, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = error instanceof Error ? error.message : String(error);
+      const note = `what it made is not deleted yet, and it stays until then: ${why}. When that is gone for good, remove the finalizer ${FINALIZER}`;
+      events.record(object, { type: 'Warning', reason: 'CleanupFailed', note });
+      throw error;
     }
-    await removeFinalizer(kube, SWEEP_KIND, object, FINALIZER, signal);
-    this.#over.delete(uid);
-    this.#failures.delete(uid);
-    log.info({ sweep: key, uid }, 'sweep deleted, with everything made for it');
+    for (const known of [this.#over, this.#expired, this.#failures]) known.delete(uid);
+    log.info({ sweep: key, uid, kept: retention?.onDelete === 'Keep' }, 'sweep deleted, with everything made for it');
   }
-
-  /** On a Qdrant that is not ours, the collections of this sweep's histories on that very server, as the record knows them. */
-  async #removeCollections(sweep: QdrantSweep, target: Target, signal: AbortSignal): Promise<void> {
-    const { store } = this.#options;
-    const { name, namespace = 'default' } = sweep.metadata;
-    const url = sweep.spec.target.external?.url.replace(/\/$/, '');
-    for (const experiment of await store.findExperiments(namespace, name)) {
-      if (experiment.target.url !== url) continue;
-      for (const attempt of await store.undeletedCollections(experiment.id)) {
-        await target.remove(attempt.collection, signal);
-        await store.collectionDeleted(experiment.id, attempt);
-      }
-    }
-  }
-}
-
-/** Its conditions as last written. */
-function conditionsOf(object: KubeObject): readonly Condition[] {
-  return (object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-}
-
-/** Whether the status says that this very spec has been carried out. */
-function isOver(object: KubeObject, generation: number): boolean {
-  const status = object['status'] as { phase?: string; observedGeneration?: number } | undefined;
-  return status?.observedGeneration === generation && ['Completed', 'Failed', 'Suspended'].includes(status.phase ?? '');
 }

@@ -37,12 +37,21 @@ export interface SweepPorts {
    * and tells what happened in between, for the run's record.
    */
   surroundings?: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<unknown>>;
+  /** Resolves when nobody else measures on the target, to what lets others have it. Absent where nobody else can. */
+  alone?: (signal: AbortSignal) => Promise<() => Promise<void>>;
 }
 
 /** Why a sweep cannot go on; `reason` is the condition's reason. */
 export class SweepStopped extends Error {
   override readonly name = 'SweepStopped';
-  readonly reason: 'InvalidSpec' | 'DatasetInvalid' | 'DatasetUnreachable' | 'TargetUnreachable' | 'Internal';
+  readonly reason:
+    | 'InvalidSpec'
+    | 'DatasetInvalid'
+    | 'DatasetUnreachable'
+    | 'TargetUnreachable'
+    /** The record has less than was reported once: a database restored, or another one. */
+    | 'HistoryLost'
+    | 'Internal';
   constructor(reason: SweepStopped['reason'], message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.reason = reason;

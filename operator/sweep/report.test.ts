@@ -11,7 +11,6 @@ const situation = (changes: Partial<Situation> = {}): Situation => ({
   now: '2026-01-01T00:01:00.000Z',
   running: 1,
   environment: { target: 'a target', qdrantVersion: '1.19.0', datasetDigest: 'sha256:0', notes: ['a note'] },
-  previous: [],
   benchVersion: '0.1.0',
   ...changes,
 });
@@ -109,10 +108,10 @@ describe('report', () => {
 
   it('keeps the time of a condition’s last transition while its status stays', () => {
     const first = report(situation());
-    const later = report(situation({ now: '2026-01-01T00:09:00.000Z', previous: first.conditions }));
+    const later = report(situation({ now: '2026-01-01T00:09:00.000Z', before: first }));
     expect(condition(later, 'Accepted')?.lastTransitionTime).toBe('2026-01-01T00:01:00.000Z');
     const over = report(
-      situation({ now: '2026-01-01T00:10:00.000Z', phase: 'Completed', previous: later.conditions }),
+      situation({ now: '2026-01-01T00:10:00.000Z', phase: 'Completed', before: later }),
       finished().observe(),
     );
     expect(condition(over, 'GoalMet')?.lastTransitionTime).toBe('2026-01-01T00:10:00.000Z');

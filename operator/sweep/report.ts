@@ -35,6 +35,8 @@ export interface Situation {
   };
   /** Why nothing happens just now, if so. */
   waiting?: string | undefined;
+  /** Why nothing is done at all. */
+  paused?: string;
   generation: number;
   startedAt: string;
   now: string;
@@ -42,8 +44,8 @@ export interface Situation {
   estimatedCompletionAt?: string;
   running: number;
   environment: { qdrantVersion?: string; datasetDigest?: string; target: string; notes: readonly string[] };
-  /** Conditions as last reported: their transition times are kept while they don't change. */
-  previous: readonly Condition[];
+  /** As last reported: transition times are kept while conditions don't change, figures until there are newer ones. */
+  before?: SweepStatus | undefined;
   benchVersion: string;
 }
 
@@ -59,6 +61,7 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
   const count = (verdict: string): number => finished.filter((run) => run.verdict === verdict).length;
   const miss = study && !winner ? nearestMiss(study) : undefined;
   const ground = study && baseline(study);
+  const kept = observed ? {} : keptFigures(situation);
   return {
     observedGeneration: situation.generation,
     phase: situation.phase,
@@ -74,6 +77,7 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
       failed: count('Failed') + count('Error'),
       inconclusive: count('Inconclusive'),
       ...(situation.estimatedCompletionAt ? { estimatedCompletionAt: situation.estimatedCompletionAt } : {}),
+      ...kept.progress,
     },
     environment: {
       ...(situation.environment.qdrantVersion ? { qdrantVersion: situation.environment.qdrantVersion } : {}),
@@ -81,7 +85,7 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
       benchVersion: situation.benchVersion,
       judgeVersion: JUDGE_VERSION,
       target: situation.environment.target,
-      ...(observed ? { historyKey: observed.key } : {}),
+      ...(observed ? { historyKey: observed.key } : kept.environment),
       notes: situation.environment.notes.slice(0, 16).map(cut),
     },
     ...(study && ground ? { baseline: measured(ground, study, observed) } : {}),
@@ -118,6 +122,33 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
         startedAt: run.startedAt,
         ...(run.finishedAt ? { finishedAt: run.finishedAt } : {}),
       })),
+    ...kept.results,
+  };
+}
+
+/**
+ * Before the record was read, what stood in the status stands on: how much was measured always, for it tells whether
+ * the record has lost something; what was recommended while the spec is the one it was recommended for.
+ */
+function keptFigures({ before, generation }: Situation) {
+  if (!before?.environment.historyKey) return {};
+  const { builds, searches, failed, inconclusive } = before.progress;
+  const { summary: shown, baseline: ground, best: winner, nearestMiss: miss, frontier: edge } = before;
+  return {
+    progress: { builds, searches, failed, inconclusive },
+    environment: { historyKey: before.environment.historyKey },
+    results:
+      before.observedGeneration === generation
+        ? {
+            ...(shown ? { summary: shown } : {}),
+            ...(ground ? { baseline: ground } : {}),
+            ...(winner ? { best: winner } : {}),
+            ...(miss ? { nearestMiss: miss } : {}),
+            frontier: edge,
+            nextConfigurations: before.nextConfigurations,
+            recentRuns: before.recentRuns,
+          }
+        : { recentRuns: before.recentRuns },
   };
 }
 
@@ -196,7 +227,7 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
     reason: string,
     message: string,
   ): Condition => {
-    const before = situation.previous.find((item) => item.type === type);
+    const before = situation.before?.conditions.find((item) => item.type === type);
     return {
       type,
       status,
@@ -233,15 +264,18 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
   } else {
     result.push(condition('GoalMet', 'Unknown', phase, outcome?.message ?? 'the sweep is not over'));
   }
-  if (outcome?.failed && !outcome.retry) {
-    result.push(condition('Failed', 'True', outcome.reason, outcome.message));
+  // Looked at again and again, but nothing moves before somebody has done something.
+  const stalled = outcome?.reason === 'HistoryLost';
+  if (outcome?.failed && !outcome.retry) result.push(condition('Failed', 'True', outcome.reason, outcome.message));
+  if (outcome?.failed && (stalled || !outcome.retry)) {
     result.push(condition('Stalled', 'True', outcome.reason, outcome.message));
   }
-  if (!over && phase !== 'Suspended' && outcome?.retry) {
+  if (!over && phase !== 'Suspended' && outcome?.retry && !stalled) {
     result.push(condition('Reconciling', 'True', outcome.reason, `it will be tried again: ${outcome.message}`));
   } else if (!over && !outcome?.failed && phase !== 'Suspended') {
-    const { waiting } = situation;
-    result.push(condition('Reconciling', 'True', waiting ? 'Waiting' : phase, waiting ?? 'work is under way'));
+    const { waiting, paused } = situation;
+    const reason = paused ? 'Paused' : waiting ? 'Waiting' : phase;
+    result.push(condition('Reconciling', 'True', reason, paused ?? waiting ?? 'work is under way'));
   }
   return result;
 }

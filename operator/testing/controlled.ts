@@ -31,6 +31,7 @@ interface SweepStatusSeen {
   observedGeneration?: number;
   conditions?: { type: string; status: string; reason: string; message: string }[];
   best?: unknown;
+  progress?: { builds: number; searches: number };
 }
 
 /** A controller over an API server in memory, a real record and a simulated world. */
@@ -123,6 +124,12 @@ export class Controlled {
       .of('Event')
       .filter((event) => event['reason'] === reason)
       .map((event) => String(event['note']));
+  }
+
+  /** Until a sweep is put back to be tried again; that is forgotten then. */
+  async requeue(): Promise<void> {
+    await eventually(() => this.requeued.length > 0);
+    this.requeued.length = 0;
   }
 
   reconcile(name: string) {

@@ -2,7 +2,7 @@ import type { Job, Message } from '../../loadgen/protocol.ts';
 import type { FinalMessage, JobRunner } from '../jobs/job-runner.ts';
 import { ExternalTarget } from '../targets/external/external-target.ts';
 import type { Target } from '../targets/target.ts';
-import type { SweepWorld } from '../sweep/controller.ts';
+import type { SweepWorld } from '../sweep/world.ts';
 import type { PlayedQdrant } from './played-qdrant.ts';
 
 const DONE: FinalMessage = { type: 'done' };
@@ -130,6 +130,10 @@ export class SimulatedWorld {
       discardAll: async () => {
         await this.onCleanUp('jobs');
         this.happened.push('discard all');
+      },
+      forgetDataset: () => {
+        this.happened.push('forget dataset');
+        return Promise.resolve();
       },
     };
   }
