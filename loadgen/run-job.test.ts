@@ -211,6 +211,38 @@ describe('a Measure job', () => {
     expect(last).toMatchObject({ type: 'failed', reason, message });
   });
 
+  it.each<[string, (stub: Stub) => void, string, RegExp]>([
+    [
+      'is deleted',
+      ({ behaviour }) => behaviour.faults.push(() => ({ status: 404, body: '{"status":{"error":"Not found: c"}}' })),
+      'Disrupted',
+      /was deleted while it was measured/,
+    ],
+    ['loses points', ({ points }) => points.delete(0), 'Disrupted', /holds 199 points .* 200 were put there/],
+    [
+      'is locked away',
+      ({ behaviour }) => behaviour.faults.push(() => ({ status: 403, body: 'forbidden' })),
+      'TargetUnreachable',
+      /forbidden/,
+    ],
+  ])('publishes nothing of a collection that %s while it is measured', async (_, disturb, reason, message) => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    let queries = 0;
+    const stub: Stub = await stubWith({
+      faults: [
+        ({ path }) => {
+          if (path.endsWith('/query') && (queries += 1) === 30) disturb(stub);
+          return 'none';
+        },
+      ],
+    });
+    const { code, last, searches } = await run(measureJob(stub.url, dir));
+    expect(code).toBe(1);
+    expect(last).toMatchObject({ type: 'failed', reason, message });
+    expect(searches).toEqual([]);
+  });
+
   it('refuses a collection that is not empty, a dataset that is gone, and one prepared for fewer hits', async () => {
     await using folder = await temporaryFolder();
     const { dir } = await smallDataset(folder.path);

@@ -1,6 +1,7 @@
 import type { Metric } from '../../operator/judge/metrics.ts';
 import type { Reason } from '../../operator/judge/verdict.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { mustBeUntouched } from '../ingest/untouched.ts';
 import { RecallCounter, RecallTally, type RecallEstimate } from '../evaluate/recall.ts';
 import { errorText, JobError } from '../job-error.ts';
 import { QueryClient } from '../load/client.ts';
@@ -35,6 +36,7 @@ export class SearchBench {
   readonly #limit: number;
   readonly #vectors: readonly Buffer[];
   readonly #client: QueryClient;
+  readonly #rest: Rest;
   readonly #order: Uint32Array;
   readonly #seed: number;
   readonly #stats: ProcessStats | undefined;
@@ -72,6 +74,7 @@ export class SearchBench {
       connections: CONNECTIONS,
       timeoutMilliseconds: REQUEST_TIMEOUT_MS,
     });
+    this.#rest = new Rest(endpoint, 1);
     this.#stats = endpoint.serverPid === undefined ? undefined : new ProcessStats(endpoint.serverPid);
     this.#concurrency = Math.max(4, 2 * (options.serverCores ?? 4));
   }
@@ -99,6 +102,7 @@ export class SearchBench {
       onAnswer: (query, ids) => tally.add(query, counter.recall(query, ids)),
     });
     const cpuAfter = this.#stats?.cpuSeconds();
+    await this.#mustBeUntouched();
     if (result.answered === 0 && Object.keys(result.errors).every((kind) => kind === 'connection')) {
       throw new JobError(
         'TargetUnreachable',
@@ -127,29 +131,26 @@ export class SearchBench {
 
   /** What the server says about one query, when it refuses it. */
   async #firstError(body: Buffer): Promise<string> {
-    const rest = new Rest(this.#endpoint, 1);
     try {
-      await rest.call('POST', `${collectionPath(this.#endpoint.collection)}/points/query`, {
+      await this.#rest.call('POST', `${collectionPath(this.#endpoint.collection)}/points/query`, {
         body,
         signal: this.#signal,
       });
       return '';
     } catch (error) {
       return `: ${errorText(error)}`.slice(0, 700);
-    } finally {
-      await rest.close();
     }
   }
 
-  /** Finds the highest rate that meets the rules. */
-  load(
+  /** Finds the highest rate that meets the rules. @throws {JobError} when the collection is not the same after it. */
+  async load(
     params: Readonly<Record<string, unknown>>,
     rules: LoadRules,
     saturation: SaturationOptions,
     unloadedService: number | undefined,
     onWindow: (report: WindowReport) => void | Promise<void>,
   ): Promise<LoadResult> {
-    return loadSearch({
+    const result = await loadSearch({
       client: this.#client,
       connections: CONNECTIONS,
       bodies: queryBodies(this.#vectors, this.#limit, params),
@@ -165,6 +166,12 @@ export class SearchBench {
       ...(unloadedService === undefined ? {} : { unloadedService }),
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
+    await this.#mustBeUntouched();
+    return result;
+  }
+
+  #mustBeUntouched(): Promise<void> {
+    return mustBeUntouched(this.#rest, this.#endpoint.collection, this.#dataset.meta.points, this.#signal);
   }
 
   #counter(): RecallCounter {
@@ -173,6 +180,7 @@ export class SearchBench {
 
   async close(): Promise<void> {
     await this.#client.close();
+    await this.#rest.close();
   }
 }
 
