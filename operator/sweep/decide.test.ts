@@ -140,6 +140,67 @@ describe('decide', () => {
     );
   });
 
+  it('comes to its end through whatever happens, within the largest budget there ever was', () => {
+    type Happening = { at: number; what: 'die' | 'lose' | 'disrupt' | 'edit' | 'suspend'; by: number };
+    const happening: fc.Arbitrary<Happening> = fc.record({
+      at: fc.nat(30),
+      what: fc.constantFrom('die', 'lose', 'disrupt', 'edit', 'suspend'),
+      by: fc.nat(12),
+    });
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 12 }), fc.integer({ min: 1, max: 4 }), (happenings, first) => {
+        const sweep = new SimulatedSweep({ budget: { builds: first } });
+        let largest = first;
+        let suspended = false;
+        for (let step = 0; ; step += 1) {
+          // Nothing that happens makes it take more steps than this.
+          expect(step).toBeLessThan(200);
+          const now = happenings.filter(({ at }) => at === step);
+          for (const { what, by } of now) {
+            const some = sweep.collections[by % Math.max(1, sweep.collections.length)];
+            if (what === 'lose' && some) sweep.lose(some.collection);
+            if (what === 'disrupt') sweep.disrupt();
+            if (what === 'edit') sweep.edit({ budget: { builds: 1 + (by % 5) } });
+            if (what === 'suspend') sweep.edit({ suspend: (suspended = !suspended) });
+            largest = Math.max(largest, sweep.settings.maxBuilds);
+          }
+          const observed = sweep.observe();
+          const decision = decide(observed);
+          if (decision.action === 'Finish' && decision.phase === 'Suspended') {
+            expect(suspended).toBe(true);
+            sweep.edit({ suspend: (suspended = false) });
+            continue;
+          }
+          if (decision.action === 'Finish' && happenings.every(({ at }) => at <= step)) break;
+          if (decision.action === 'Finish') continue;
+          sweep.act(decision, now.find(({ what }) => what === 'die')?.by ?? Infinity);
+          // What was decided is done, or at least begun: the same is not seen again.
+          expect(sweep.observe()).not.toEqual(observed);
+        }
+        expect(new Set(sweep.begun).size).toBeLessThanOrEqual(largest);
+        const ids = sweep.history.searches.map(({ id }) => id);
+        expect(new Set(ids).size).toBe(ids.length);
+        const ended = decide(sweep.observe());
+        expect(decide(sweep.observe())).toEqual(ended);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('does the same twice without harm: a decision carried out again changes no result', () => {
+    const once = new SimulatedSweep({ budget: { builds: 3 } });
+    const twice = new SimulatedSweep({ budget: { builds: 3 } });
+    carryOut(once);
+    for (;;) {
+      const decision = decide(twice.observe());
+      if (decision.action === 'Finish') break;
+      twice.act(decision);
+      twice.act(decision);
+    }
+    const ids = (sweep: SimulatedSweep) => sweep.history.searches.map(({ id }) => id).toSorted();
+    expect(ids(twice)).toEqual(ids(once));
+  });
+
   it('is a pure function of what was observed and never exceeds the builds of the budget', () => {
     fc.assert(
       fc.property(

@@ -28,9 +28,21 @@ export const plainSurface: Surface = (build, search) => {
   };
 };
 
+function resolved(spec: Partial<SweepSpec>): [SweepSettings, Omit<Study, 'history'>] {
+  const settings = resolveSettings({
+    target: { kubernetes: {} },
+    dataset: { synthetic: { points: 50_000, dimensions: 128 } },
+    ...spec,
+  });
+  const { parameters, quantizations, constraints, objectives, strategy, seed, limit } = settings;
+  const dataset = { points: 50_000, dimensions: 128, queries: 500, distance: 'Cosine' as const };
+  const space = spaceOf(parameters, quantizations, dataset, constraints);
+  return [settings, { space, constraints, objectives, strategy, seed, limit, dataset }];
+}
+
 /** A sweep whose effects happen in memory: for asking `decide` about every state a real one can come into. */
 export class SimulatedSweep {
-  readonly settings: SweepSettings;
+  settings: SweepSettings;
   readonly key = 'sha256:simulated';
   elapsedSeconds = 0;
   /** A job of an earlier process. */
@@ -40,27 +52,28 @@ export class SimulatedSweep {
   #runs: RunRecord[] = [];
   #searches: SearchRecord[] = [];
   #collections: KnownCollection[] = [];
-  readonly #study: Omit<Study, 'history'>;
+  #study: Omit<Study, 'history'>;
+  #spec: Partial<SweepSpec>;
   readonly #surface: Surface;
   #clock = 0;
 
   constructor(spec: Partial<SweepSpec>, surface: Surface = plainSurface) {
     this.#surface = surface;
-    this.settings = resolveSettings({
-      target: { kubernetes: {} },
-      dataset: { synthetic: { points: 50_000, dimensions: 128 } },
-      ...spec,
-    });
-    const dataset = { points: 50_000, dimensions: 128, queries: 500, distance: 'Cosine' as const };
-    this.#study = {
-      space: spaceOf(this.settings.parameters, this.settings.quantizations, dataset, this.settings.constraints),
-      constraints: this.settings.constraints,
-      objectives: this.settings.objectives,
-      strategy: this.settings.strategy,
-      seed: this.settings.seed,
-      limit: this.settings.limit,
-      dataset,
-    };
+    this.#spec = spec;
+    [this.settings, this.#study] = resolved(spec);
+  }
+
+  /** The user changes the spec; what was measured stays. */
+  edit(change: Partial<SweepSpec>): void {
+    this.#spec = { ...this.#spec, ...change };
+    [this.settings, this.#study] = resolved(this.#spec);
+  }
+
+  /** The latest attempt at the last run turns out to have been disturbed. */
+  disrupt(): void {
+    const last = this.#runs.at(-1);
+    if (!last || last.state !== 'Finished') return;
+    this.#runs = [...this.#runs.slice(0, -1), { ...last, verdict: 'Inconclusive', reason: 'Disrupted' }];
   }
 
   get history(): History {
