@@ -42,30 +42,11 @@ describe.skipIf(!support.supported)('the operator on a cluster', () => {
       () => cluster.kubectl('get', 'qsw,pods,jobs', '-A'),
     );
   const status = (name: string): Promise<SweepStatus | undefined> => cluster.status(NAMESPACE, name);
-  const over = (name: string, seconds: number): Promise<SweepStatus> =>
-    cluster.until(
-      async () => {
-        const found = await status(name);
-        return found && ['Completed', 'Failed'].includes(found.phase) && found;
-      },
-      seconds,
-      async () => [await status(name), await operatorLog()],
-    );
-  const operatorLog = (): Promise<string> =>
-    cluster.kubectl(
-      '-n',
-      cluster.installation.namespace,
-      'logs',
-      `deploy/${cluster.installation.release}`,
-      '--tail=40',
-    );
+  const over = (name: string, seconds: number): Promise<SweepStatus> => cluster.over(NAMESPACE, name, seconds);
+  const operatorLog = (): Promise<string> => cluster.operatorLog();
   const condition = (found: SweepStatus | undefined, type: string) =>
     found?.conditions.find((item) => item.type === type);
-  const jobPods = async (uid: string, job: string): Promise<KubeObject[]> =>
-    (await cluster.children(KINDS.Pod, NAMESPACE, uid)).filter(
-      ({ metadata, status: state }) =>
-        metadata.labels?.['qdrantbench.io/job'] === job && (state as { phase?: string }).phase === 'Running',
-    );
+  const jobPods = (uid: string, job: 'Measure' | 'Finals') => cluster.loadgens(NAMESPACE, uid, job);
   /** The operator's pod is killed, without a chance to say goodbye. */
   const killOperator = async (): Promise<void> => {
     const { namespace } = cluster.installation;

@@ -1,5 +1,5 @@
 import { errorText, JobError } from '../job-error.ts';
-import { collectionPath, Rest, RestError } from '../rest.ts';
+import { collectionPath, RestError, type Rest } from '../rest.ts';
 import { DEFAULT_RETRY, withRetry, type RetryOptions } from './retry.ts';
 
 /** A server that is made again, its pod evicted for one, is not waited for here: another attempt does that. */

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { SweepStatus } from '../../../crds/sweep/sweep-status.ts';
+import { LABELS } from '../../../operator/owned/sweep-ref.ts';
 import { openRunStore } from '../../../operator/runs/open-store.ts';
 import type { ReadableRunStore } from '../../../operator/runs/run-store.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
@@ -26,6 +27,11 @@ export interface BenchCluster {
   status(namespace: string, name: string): Promise<SweepStatus | undefined>;
   /** Looks until `ready` returns something. @throws with the last `tell` when that takes longer than `seconds`. */
   until<T>(ready: () => Promise<T | undefined | false>, seconds: number, tell: () => Promise<unknown>): Promise<T>;
+  /** The status of a sweep that has come to its end. */
+  over(namespace: string, name: string, seconds: number): Promise<SweepStatus>;
+  /** Pods of a sweep's load generators that run. */
+  loadgens(namespace: string, sweepUid: string, job: 'Prepare' | 'Measure' | 'Finals'): Promise<KubeObject[]>;
+  operatorLog(): Promise<string>;
   /** What a sweep made, of one kind. */
   children(kind: KubeKind, namespace: string, sweepUid: string): Promise<KubeObject[]>;
   /** The record, read from this machine. The caller closes it. */
@@ -79,8 +85,26 @@ export async function benchCluster(): Promise<BenchCluster> {
         await sleep(300);
       }
     },
+    over: (namespace, name, seconds) =>
+      cluster.until(
+        async () => {
+          const found = await cluster.status(namespace, name);
+          return found && ['Completed', 'Failed'].includes(found.phase) && found;
+        },
+        seconds,
+        async () => [await cluster.status(namespace, name), await cluster.operatorLog()],
+      ),
+    async loadgens(namespace, sweepUid, job) {
+      const pods = await cluster.children(KINDS.Pod, namespace, sweepUid);
+      return pods.filter(
+        ({ metadata, status }) =>
+          metadata.labels?.[LABELS.job] === job && (status as { phase?: string }).phase === 'Running',
+      );
+    },
+    operatorLog: () =>
+      runKubectl(installation, ['-n', installation.namespace, 'logs', `deploy/${installation.release}`, '--tail=40']),
     children: (kind, namespace, sweepUid) =>
-      kube.list(kind, { namespace, labelSelector: `qdrantbench.io/sweep-uid=${sweepUid}` }),
+      kube.list(kind, { namespace, labelSelector: `${LABELS.sweepUid}=${sweepUid}` }),
     openStore: async () => openRunStore(await databaseUrl()),
     async query<Row>(text: string, values: readonly unknown[]) {
       const client = new Client({ connectionString: await databaseUrl() });
