@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 export interface PlayedQdrant {
   url: string;
   collections: Set<string>;
+  /** Every collection ever made, in order; a name that was made again is there again. */
+  made: string[];
   /** Answers 503 while false. */
   up: boolean;
   /** HTTP status of every attempt to make a collection, if they are refused. */
@@ -13,8 +15,10 @@ export interface PlayedQdrant {
   close(): Promise<void>;
 }
 
-export async function playQdrant(): Promise<PlayedQdrant> {
+/** @param at where it listens; by default a free port of 127.0.0.1. */
+export async function playQdrant(at: { host: string; port: number } = { host: '127.0.0.1', port: 0 }): Promise<PlayedQdrant> {
   const collections = new Set<string>();
+  const made: string[] = [];
   const server = createServer((request, reply) => {
     const [, name = '', rest] = /^\/collections\/([^/?]+)(\/exists)?/.exec(request.url ?? '') ?? [];
     const answer = (status: number, body: unknown): void => {
@@ -29,13 +33,15 @@ export async function playQdrant(): Promise<PlayedQdrant> {
       const refused = played.refuses ?? (collections.has(name) ? 409 : undefined);
       if (refused !== undefined) return answer(refused, { status: { error: 'it says no' } });
       collections.add(name);
+      made.push(name);
       answer(200, { result: true });
     });
-  }).listen(0, '127.0.0.1');
+  }).listen(at.port, at.host);
   await once(server, 'listening');
   const played: PlayedQdrant = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${at.host}:${(server.address() as AddressInfo).port}`,
     collections,
+    made,
     up: true,
     refuses: undefined,
     close: async () => {
