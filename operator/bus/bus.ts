@@ -36,6 +36,8 @@ export interface Bus {
   hasFinal(job: JobAddress): Promise<boolean>;
   /** Deletes all that is kept of a job: its consumer, its messages. Twice is harmless. @throws {BusError} */
   forget(job: JobAddress): Promise<void>;
+  /** Does so for every job of a namespace whose name begins with `prefix`, whether anybody remembers it or not. @throws {BusError} */
+  forgetAll(namespace: string, prefix: string): Promise<void>;
   close(): Promise<void>;
 }
 

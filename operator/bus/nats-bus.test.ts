@@ -301,6 +301,31 @@ describe('forgetting a job', () => {
   });
 });
 
+describe('forgetting the jobs of a sweep', () => {
+  it('deletes what is kept of every job whose name begins so, heard or not, and of no other', async () => {
+    const named = (namespace: string, job: string): JobAddress => ({ namespace, job });
+    const [heard, unheard] = [named('sweeps', 'qsw-a-1'), named('sweeps', 'qsw-a-2')];
+    const [other, elsewhere] = [named('sweeps', 'qsw-b-1'), named('sweeps2', 'qsw-a-3')];
+    for (const job of [heard, unheard, other, elsewhere]) await (await nats.publisher(job)).publish(done);
+    const bus = nats.bus();
+    for (const job of [heard, other]) await consume(bus, job).final;
+    await bus.forgetAll('sweeps', 'qsw-a-');
+    await bus.forgetAll('sweeps', 'qsw-a-');
+    expect(await Promise.all([heard, unheard, other, elsewhere].map(storedOf))).toEqual([0, 0, 1, 1]);
+    const names = (await jsm.consumers.list('RESULTS').next()).map(({ name }) => name);
+    expect(names).not.toContain('sweeps_qsw-a-1');
+    expect(names).toContain('sweeps_qsw-b-1');
+  });
+
+  it('refuses a namespace that is none, and knows of none where there are no streams', async () => {
+    const bus = nats.bus();
+    await expect(bus.forgetAll('a.b', 'x')).rejects.toThrow(/no DNS label/);
+    for (const stream of ['RESULTS', 'SERIES']) await jsm.streams.delete(stream);
+    await bus.forgetAll('sweeps', '');
+    await bus.ready(AbortSignal.timeout(5000));
+  }, 60_000);
+});
+
 describe('NATS going away', () => {
   it.each(['kill', 'stop'] as const)(
     'by %s in the middle of publishing and reading loses nothing and stores nothing twice',

@@ -6,7 +6,7 @@ import type { Bus, ConsumeOptions, FinalMessage } from './bus.ts';
 import { decodeMessage } from './decode.ts';
 import { backOff, busError, NatsLink, unless } from './nats-link.ts';
 import { deliveries, pull, respond } from './pull.ts';
-import { differs, WANTED_STREAMS } from './streams.ts';
+import { differs, RESULTS_SECONDS, WANTED_STREAMS } from './streams.ts';
 import { consumerName, STREAMS, subjectOf, type JobAddress, type StreamKind } from './subjects.ts';
 
 export interface NatsBusOptions {
@@ -90,12 +90,14 @@ export class NatsBus implements Bus {
   }
 
   forget(job: JobAddress): Promise<void> {
-    return this.#ask('forget a job', async (connection) => {
+    return this.#ask('forget a job', async (connection) => forget(await manager(connection), job));
+  }
+
+  forgetAll(namespace: string, prefix: string): Promise<void> {
+    return this.#ask('forget the jobs of a sweep', async (connection) => {
       const jsm = await manager(connection);
-      for (const kind of ['results', 'series'] as const) {
-        await jsm.consumers.delete(STREAMS[kind], consumerName(job)).catch(unlessMissing);
-        await jsm.streams.purge(STREAMS[kind], { filter: subjectOf(kind, job) }).catch(unlessMissing);
-      }
+      const jobs = await jobsOf(jsm, namespace);
+      for (const job of jobs) if (job.startsWith(prefix)) await forget(jsm, { namespace, job });
     });
   }
 
@@ -242,7 +244,33 @@ function consumerConfig(kind: StreamKind, job: JobAddress, ackWaitMs: number): P
     max_deliver: -1,
     // One at a time, or a redelivered one would come after those that follow it.
     max_ack_pending: 1,
+    // A consumer nobody came to forget goes once what it could read has aged out.
+    inactive_threshold: RESULTS_SECONDS * 1000 * NANOSECONDS,
   };
+}
+
+async function forget(jsm: JetStreamManager, job: JobAddress): Promise<void> {
+  for (const kind of ['results', 'series'] as const) {
+    await jsm.consumers.delete(STREAMS[kind], consumerName(job)).catch(unlessMissing);
+    await jsm.streams.purge(STREAMS[kind], { filter: subjectOf(kind, job) }).catch(unlessMissing);
+  }
+}
+
+/** Names of the jobs of a namespace of which anything is kept. */
+async function jobsOf(jsm: JetStreamManager, namespace: string): Promise<Set<string>> {
+  const jobs = new Set<string>();
+  // What consumers and subjects of this namespace's jobs begin with; the job's name is the rest.
+  const consumer = consumerName({ namespace, job: 'x' }).slice(0, -1);
+  for (const kind of ['results', 'series'] as const) {
+    const subject = subjectOf(kind, { namespace, job: 'x' }).slice(0, -1);
+    const info = await jsm.streams.info(STREAMS[kind], { subjects_filter: `${subject}*` }).catch(unlessMissing);
+    if (!info) continue;
+    for (const kept of Object.keys(info.state.subjects ?? {})) jobs.add(kept.slice(subject.length));
+    for await (const { name } of jsm.consumers.list(STREAMS[kind])) {
+      if (name.startsWith(consumer)) jobs.add(name.slice(consumer.length));
+    }
+  }
+  return jobs;
 }
 
 /** The job's last result, if that ends it, and whether the consumer has had it. */

@@ -3,6 +3,8 @@ import { STORAGE } from './auth.ts';
 import { MAX_MESSAGE_BYTES, STREAM_SUBJECTS, STREAMS } from './subjects.ts';
 
 const NANOSECONDS = 1_000_000_000;
+/** How long results are kept that nobody has asked for. */
+export const RESULTS_SECONDS = 7 * 86_400;
 
 /** What a stream is made with; the rest are NATS's defaults. */
 export type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, 'name'>;
@@ -25,7 +27,7 @@ export const WANTED_STREAMS: readonly WantedStream[] = [
     discard_new_per_subject: true,
     max_msgs_per_subject: 4096,
     max_bytes: STORAGE.fileBytes - 67_108_864,
-    max_age: 7 * 86_400 * NANOSECONDS,
+    max_age: RESULTS_SECONDS * NANOSECONDS,
     max_msg_size: MAX_MESSAGE_BYTES,
     duplicate_window: 1800 * NANOSECONDS,
     num_replicas: 1,

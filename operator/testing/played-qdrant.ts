@@ -16,7 +16,9 @@ export interface PlayedQdrant {
 }
 
 /** @param at where it listens; by default a free port of 127.0.0.1. */
-export async function playQdrant(at: { host: string; port: number } = { host: '127.0.0.1', port: 0 }): Promise<PlayedQdrant> {
+export async function playQdrant(
+  at: { host: string; port: number } = { host: '127.0.0.1', port: 0 },
+): Promise<PlayedQdrant> {
   const collections = new Set<string>();
   const made: string[] = [];
   const server = createServer((request, reply) => {

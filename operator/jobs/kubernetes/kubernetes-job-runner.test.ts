@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../../loadgen/protocol.ts';
+import { KINDS } from '../../runtime/kinds.ts';
 import { KubeError, type KubeObject } from '../../runtime/kube.ts';
 import { datasetClaimName } from './job-name.ts';
 import { LABELS } from '../../owned/sweep-ref.ts';
@@ -226,6 +227,31 @@ describe('discarding', () => {
     await expect(world.runner({ times: { gone: 20 } }).discard(measure, never)).rejects.toThrow(
       `pods of Job team/${name} are still there; look at its node, or delete them by force`,
     );
+  });
+
+  it('of all takes away what others left of a Job they deleted: its pod is waited for, Secret and messages go', async () => {
+    const world = cluster({ says: [search('a')] });
+    world.kube.podsLinger = true;
+    const stop = new AbortController();
+    const running = world.runner().run(measure, { onMessage: listener().onMessage, signal: stop.signal });
+    running.catch(() => undefined);
+    while (world.kube.of('Pod').length === 0) await sleep(1);
+    stop.abort(new Error('enough'));
+    await world.kube.delete({ ...KINDS.Job, namespace: SWEEP.namespace, name });
+    const other = { namespace: SWEEP.namespace, job: 'qsw-other-1' };
+    world.bus.publish(other, DONE);
+    let gone = false;
+    const discarding = world
+      .runner()
+      .discardAll(never)
+      .then(() => (gone = true));
+    await sleep(30);
+    expect(gone).toBe(false);
+    world.kube.killed();
+    await discarding;
+    expect(world.kube.objects.size).toBe(0);
+    expect(world.bus.state(address)).toEqual({ kept: 0, acked: 0 });
+    expect(world.bus.state(other)).toEqual({ kept: 1, acked: 0 });
   });
 
   it('is not held up by NATS being away', async () => {

@@ -4,11 +4,11 @@ import { jobSchema, type Job, type Message } from '../../../loadgen/protocol.ts'
 import { BusError, type Bus } from '../../bus/bus.ts';
 import type { JobAddress } from '../../bus/subjects.ts';
 import { KINDS } from '../../runtime/kinds.ts';
-import { alreadyExists, type Kube, type KubeObject } from '../../runtime/kube.ts';
+import { alreadyExists, type Kube, type KubeKind, type KubeObject } from '../../runtime/kube.ts';
 import { JobLost, type FinalMessage, type JobRunner } from '../job-runner.ts';
 import { DatasetClaim } from './dataset-claim.ts';
 import { LABELS, type SweepRef } from '../../owned/sweep-ref.ts';
-import { jobName } from './job-name.ts';
+import { jobName, namePrefix } from './job-name.ts';
 import { jobObject, jobSecret, type LoadgenPodSettings } from './job-objects.ts';
 import { jobState, type JobState } from './job-state.ts';
 import { OwnedObjects } from './owned-objects.ts';
@@ -96,7 +96,7 @@ export class KubernetesJobRunner implements JobRunner {
   };
 
   pending: JobRunner['pending'] = async (signal) => {
-    for (const object of await this.#jobs(signal)) {
+    for (const object of await this.#ofJobs(KINDS.Job, signal)) {
       const job = await this.#document(object.metadata.name, signal);
       if (job) return job;
       this.#log.warn({ job: object.metadata.name }, 'a Job without its document; deleting it');
@@ -107,9 +107,18 @@ export class KubernetesJobRunner implements JobRunner {
 
   discard: JobRunner['discard'] = async (job, signal) => this.#delete(jobName(this.#sweep, job), signal);
 
-  /** Ends every job of the sweep, whoever started it. Resolves once no pod of theirs is left. */
+  /**
+   * Ends every job of the sweep, whoever started it, and deletes what is left of those that are gone: others delete Jobs,
+   * too, and an operator may die between a Job and its Secret. Resolves once no pod of theirs is left.
+   */
   async discardAll(signal: AbortSignal): Promise<void> {
-    for (const { metadata } of await this.#jobs(signal)) await this.#delete(metadata.name, signal);
+    for (const { metadata } of await this.#ofJobs(KINDS.Job, signal)) await this.#delete(metadata.name, signal);
+    await this.#gone('jobs', () => this.#ofJobs(KINDS.Pod, signal), signal);
+    for (const { metadata } of await this.#ofJobs(KINDS.Secret, signal)) {
+      await this.#owned.delete(KINDS.Secret, metadata.name, signal);
+    }
+    const { namespace } = this.#sweep;
+    await this.#forgotten('all', this.#bus.forgetAll(namespace, `${namePrefix(this.#sweep)}-`));
   }
 
   forgetDataset(signal: AbortSignal): Promise<void> {
@@ -120,9 +129,10 @@ export class KubernetesJobRunner implements JobRunner {
     return { namespace: this.#sweep.namespace, job: name };
   }
 
-  #jobs(signal: AbortSignal): Promise<KubeObject[]> {
+  /** The sweep's Jobs, or what belongs to them. */
+  #ofJobs(kind: KubeKind, signal: AbortSignal): Promise<KubeObject[]> {
     const labelSelector = `${LABELS.sweepUid}=${this.#sweep.uid},${LABELS.component}=loadgen`;
-    return this.#kube.list(KINDS.Job, { namespace: this.#sweep.namespace, labelSelector }, signal);
+    return this.#kube.list(kind, { namespace: this.#sweep.namespace, labelSelector }, signal);
   }
 
   async #ensure(job: Job, name: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
@@ -257,20 +267,25 @@ export class KubernetesJobRunner implements JobRunner {
   }
 
   async #delete(name: string, signal: AbortSignal): Promise<void> {
-    const { namespace } = this.#sweep;
     if (!(await this.#owned.delete(KINDS.Job, name, signal))) return;
+    await this.#gone(`Job ${this.#sweep.namespace}/${name}`, () => this.#pods(name, signal), signal);
+    await this.#owned.delete(KINDS.Secret, name, signal);
+    await this.#forgotten(name, this.#bus.forget(this.#address(name)));
+  }
+
+  async #gone(whose: string, pods: () => Promise<KubeObject[]>, signal: AbortSignal): Promise<void> {
     const until = Date.now() + this.#times.gone;
-    while ((await this.#pods(name, signal)).length > 0) {
+    while ((await pods()).length > 0) {
       if (Date.now() > until) {
-        throw new Error(`pods of Job ${namespace}/${name} are still there; look at its node, or delete them by force`);
+        throw new Error(`pods of ${whose} are still there; look at its node, or delete them by force`);
       }
       await sleep(Math.min(500, this.#times.poll), undefined, { signal });
     }
-    await this.#owned.delete(KINDS.Secret, name, signal);
-    // Messages that stay behind age out; a bus that is away must not hold up a deletion.
-    await this.#bus
-      .forget(this.#address(name))
-      .catch((error: unknown) => this.#log.warn({ err: error, job: name }, 'its messages were not deleted'));
+  }
+
+  /** Messages that stay behind age out; a bus that is away must not hold up a deletion. */
+  async #forgotten(job: string, forgetting: Promise<void>): Promise<void> {
+    await forgetting.catch((error: unknown) => this.#log.warn({ err: error, job }, 'its messages were not deleted'));
   }
 
   /** The job a Job's Secret holds; undefined when it is gone or not readable by this version. */

@@ -91,6 +91,12 @@ export class MemoryBus implements Bus {
     this.#jobs.delete(subjectOf('results', job));
   }
 
+  async forgetAll(namespace: string, prefix: string): Promise<void> {
+    await this.#ask('forget');
+    const begins = subjectOf('results', { namespace, job: 'x' }).slice(0, -1) + prefix;
+    for (const subject of this.#jobs.keys()) if (subject.startsWith(begins)) this.#jobs.delete(subject);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -77,7 +77,7 @@ export class MemoryCluster {
       metadata: {
         name: `${name}-pod`,
         namespace,
-        labels: { 'batch.kubernetes.io/job-name': name },
+        labels: { ...templateLabels(job), 'batch.kubernetes.io/job-name': name },
         ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: job.metadata.uid ?? '' }],
       },
       spec: { nodeName: 'node-1' },
@@ -91,4 +91,10 @@ export class MemoryCluster {
       setTimeout(() => this.kube.set(job, { status: { conditions: [{ ...end.condition, status: 'True' }] } }), 3);
     }, 3);
   }
+}
+
+/** What the Job's controller gives its pods. */
+function templateLabels(job: KubeObject): Record<string, string> {
+  const { template } = (job['spec'] ?? {}) as { template?: { metadata: { labels: Record<string, string> } } };
+  return template?.metadata.labels ?? {};
 }
