@@ -60,7 +60,7 @@ describe('defaultSpace', () => {
     const space = defaultSpace(facts(1_000_000, 384), constraints, capabilities);
     expect(values(space, 'quantization_config')).toEqual(['none', 'scalar']);
     expect(values(space, 'hnsw_config.m')).toBeUndefined();
-    expect(space.notes[0]).toMatch(/turbo\.bits4, hnsw_config\.m/);
+    expect(space.notes[0]).toMatch(/hnsw_config\.m, quantization_config=turbo\.bits4\.$/);
     expect(defaultSpace(facts(1_000_000, 384), constraints, { unsupported: ['nonsense'] }).notes).toEqual([]);
   });
 });

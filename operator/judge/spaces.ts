@@ -130,12 +130,17 @@ function within(space: Space, { unsupported }: Capabilities): Space {
         values: values.filter((value) => !unsupported.includes(`${name}=${value}`)),
       }))
       .filter(({ values }) => values.length > 0);
-  const left = { ...space, build: keep(space.build), search: keep(space.search) };
-  const count = ({ build, search }: Space) => [...build, ...search].reduce((sum, { values }) => sum + values.length, 0);
-  if (count(left) === count(space)) return space;
+  const named = [...space.build, ...space.search].flatMap(({ name, values }) => [
+    name,
+    ...values.map((value) => `${name}=${value}`),
+  ]);
+  const missing = named.filter((name) => unsupported.includes(name));
+  if (missing.length === 0) return space;
   return {
-    ...left,
-    notes: [...space.notes, `Left out, since the target does not support it: ${unsupported.join(', ')}.`],
+    ...space,
+    build: keep(space.build),
+    search: keep(space.search),
+    notes: [...space.notes, `Left out, since the target does not support it: ${missing.join(', ')}.`],
   };
 }
 

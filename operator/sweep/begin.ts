@@ -2,6 +2,7 @@ import type { PreparedMessage } from '../../loadgen/protocol.ts';
 import { formatFieldErrors } from '../../crds/field-error.ts';
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
+import { tooNewFor, unknownTo } from '../judge/qdrant-version.ts';
 import { spaceOf } from '../judge/spaces.ts';
 import type { TargetInfo } from '../targets/target.ts';
 import type { ConductOptions } from './conduct.ts';
@@ -85,8 +86,10 @@ export async function open(
     queries: prepared.queries,
     distance: prepared.distance,
   };
+  const tooNew = tooNewFor(target.qdrantVersion, settings.parameters ?? [], settings.quantizations);
+  if (tooNew.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(tooNew));
   const space = spaceOf(settings.parameters, settings.quantizations, dataset, settings.constraints, {
-    unsupported: target.unsupported,
+    unsupported: [...target.unsupported, ...unknownTo(target.qdrantVersion)],
   });
   const key = historyKey({ namespace, name, spec: sweep.spec }, target.identity, prepared.digest);
   const experiment = await store.ensureExperiment(
