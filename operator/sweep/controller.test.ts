@@ -162,6 +162,15 @@ describe('a spec that is refused', () => {
     expect(world.happened).toEqual(['status Failed']);
   });
 
+  it('for what its Qdrant is too old for costs no budget', async () => {
+    qdrant.version = '1.15.4';
+    at.put(name, { parameters: [{ name: 'hnsw_config.inline_storage', choices: ['true'] }] });
+    await at.until(name, 'Failed');
+    expect(at.condition(name, 'Accepted')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(at.condition(name, 'Accepted')?.message).toContain('needs Qdrant 1.16, the target runs 1.15.4');
+    expect(world.happened).not.toContain('run Measure');
+  });
+
   it('is accepted once it is mended', async () => {
     at.put(name, { parameters: [{ name: 'hnsw_config.em', numbers: [8] }] });
     await at.until(name, 'Failed');

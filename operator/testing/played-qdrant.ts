@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** A server that plays as much of Qdrant as a sweep's operator talks to: collections come, are looked for, and go. */
 export interface PlayedQdrant {
   url: string;
+  version: string;
   collections: Set<string>;
   /** Every collection ever made, in order; a name that was made again is there again. */
   made: string[];
@@ -29,7 +30,7 @@ export async function playQdrant(
     request.resume();
     request.on('end', () => {
       if (!played.up) return answer(503, { status: { error: 'starting' } });
-      if (!name) return answer(200, { title: 'qdrant', version: '1.19.0' });
+      if (!name) return answer(200, { title: 'qdrant', version: played.version });
       if (rest) return answer(200, { result: { exists: collections.has(name) } });
       if (request.method === 'DELETE') return answer(200, { result: collections.delete(name) });
       const refused = played.refuses ?? (collections.has(name) ? 409 : undefined);
@@ -42,6 +43,7 @@ export async function playQdrant(
   await once(server, 'listening');
   const played: PlayedQdrant = {
     url: `http://${at.host}:${(server.address() as AddressInfo).port}`,
+    version: '1.19.0',
     collections,
     made,
     up: true,

@@ -35,6 +35,7 @@ export function stage(): () => Stage {
   });
   return () => {
     qdrant.up = true;
+    qdrant.version = '1.19.0';
     qdrant.refuses = undefined;
     qdrant.collections.clear();
     const world = new SimulatedWorld(qdrant);
