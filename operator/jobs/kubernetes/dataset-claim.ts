@@ -14,6 +14,8 @@ export class DatasetClaim {
   readonly #kube: Kube;
   readonly #sweep: SweepRef;
   readonly #owned: OwnedObjects;
+  /** Of the claim the dataset was found on. */
+  #uid: string | undefined;
 
   constructor(kube: Kube, sweep: SweepRef) {
     this.#kube = kube;
@@ -41,7 +43,18 @@ export class DatasetClaim {
     const text = claim?.metadata.annotations?.[PREPARED];
     if (text === undefined) return undefined;
     const known = parse(text);
-    return known.job === job ? preparedMessageSchema.safeParse(known.message).data : undefined;
+    if (known.job !== job) return undefined;
+    this.#uid = claim?.metadata.uid;
+    return preparedMessageSchema.safeParse(known.message).data;
+  }
+
+  /** @throws when the claim the dataset was found on has been deleted since: no pod would start with it. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (this.#uid === undefined) return;
+    const { name } = this.#owned.ref(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep));
+    const claim = await this.#owned.get(KINDS.PersistentVolumeClaim, name, signal);
+    if (claim?.metadata.uid === this.#uid && !claim.metadata.deletionTimestamp) return;
+    throw new Error(`PersistentVolumeClaim ${name} with the prepared dataset was deleted; it is prepared again`);
   }
 
   async delete(signal: AbortSignal): Promise<void> {
@@ -51,7 +64,8 @@ export class DatasetClaim {
   async remember(job: string, message: PreparedMessage, signal: AbortSignal): Promise<void> {
     const patch = { metadata: { annotations: { [PREPARED]: JSON.stringify({ job, message }) } } };
     const ref = this.#owned.ref(KINDS.PersistentVolumeClaim, datasetClaimName(this.#sweep));
-    await this.#kube.mergePatch(ref, patch, signal);
+    const { metadata } = await this.#kube.mergePatch(ref, patch, signal);
+    this.#uid = metadata.uid;
   }
 }
 

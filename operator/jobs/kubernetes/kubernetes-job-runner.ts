@@ -137,6 +137,7 @@ export class KubernetesJobRunner implements JobRunner {
 
   async #ensure(job: Job, name: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
     if (await this.#owned.get(KINDS.Job, name, signal)) return;
+    if (job.kind !== 'Prepare') await this.#claim.check(signal);
     await this.#owned.get(KINDS.Secret, name, signal);
     await this.#forgetEarlier(name, signal);
     const expires = new Date(Date.now() + (this.#settings.deadlineSeconds + 3600) * 1000);

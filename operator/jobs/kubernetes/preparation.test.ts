@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../../../loadgen/protocol.ts';
+import type { Job, Message } from '../../../loadgen/protocol.ts';
 import { BusError } from '../../bus/bus.ts';
+import { KINDS } from '../../runtime/kinds.ts';
 import type { KubeObject } from '../../runtime/kube.ts';
 import { JobLost } from '../job-runner.ts';
 import { datasetClaimName, jobName } from './job-name.ts';
-import { prepareJob, SWEEP } from './testing/jobs.ts';
+import { measureJob, prepareJob, SWEEP } from './testing/jobs.ts';
 import { type MemoryCluster, OOM_KILLED, SUCCEEDED } from './testing/memory-cluster.ts';
 import { cluster, DONE, listener, never, PREPARED } from './testing/world.ts';
 
@@ -60,6 +61,30 @@ describe('a preparation', () => {
     });
     await expect(run(world)).rejects.toThrow('the claim of the dataset is being deleted');
     expect(world.made).toHaveLength(1);
+  });
+
+  it.each([
+    ['gone', []],
+    ['going', ['kubernetes.io/pvc-protection']],
+  ])('whose claim is %s is said to be lost before a Job is made that could never start', async (_how, finalizers) => {
+    const world = cluster({ says: [PREPARED, DONE], end: SUCCEEDED });
+    const runner = world.runner();
+    const go = (job: Job) => runner.run(job, { onMessage: listener().onMessage, signal: never });
+    await go(prepare);
+    expect(await go(measureJob())).toEqual(DONE);
+    world.kube.set(claim(world), { metadata: { finalizers } });
+    await world.kube.delete({
+      ...KINDS.PersistentVolumeClaim,
+      namespace: SWEEP.namespace,
+      name: datasetClaimName(SWEEP),
+    });
+    const made = world.made.length;
+    await expect(go(measureJob({ attempt: 2 }))).rejects.toThrow(
+      'with the prepared dataset was deleted; it is prepared',
+    );
+    expect(world.made).toHaveLength(made);
+    // Listening to one that runs asks for nothing.
+    expect(await go(measureJob())).toEqual(DONE);
   });
 
   it('that failed is tried again from the beginning, and not taken for failed by what the first one said', async () => {
