@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { Pool } from 'undici';
+import { ANYWHERE } from '../loadgen/net/address-rules.ts';
 import { QueryClient } from '../loadgen/load/client.ts';
 
 /** One client: asks once with the query of that number and resolves when the answer is understood. */
@@ -87,7 +88,7 @@ function contenders(url: string, dimensions: number, k: number): Contender[] {
   const body = (query: number): Buffer => bodies[query % QUERIES] as Buffer;
   const ours = new QueryClient(
     { url, collection: 'bench' },
-    { limit: k, connections: IN_FLIGHT, timeoutMilliseconds: 10_000 },
+    { limit: k, connections: IN_FLIGHT, timeoutMilliseconds: 10_000, rules: ANYWHERE },
   );
   const pool = new Pool(url, { connections: IN_FLIGHT, pipelining: 1 });
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import type { QdrantSweep } from '../crds/sweep/sweep.ts';
 import { ensureEngineBinary } from '../dev/qdrant/engine-binary.ts';
 import { startEngine } from '../dev/qdrant/engine.ts';
+import { ANYWHERE } from '../loadgen/net/address-rules.ts';
+import { headersVariable, SOURCE_ROLES } from '../loadgen/protocol.ts';
 import { LocalProcessRunner } from '../operator/jobs/local-process.ts';
 import type { JobRunner } from '../operator/jobs/job-runner.ts';
 import { ExternalTarget } from '../operator/targets/external/external-target.ts';
@@ -30,7 +32,8 @@ export function createTarget(
     const apiKey = options.fromFlag
       ? options.env['QDRANT_API_KEY']
       : reference && secretValue('spec.target.external.apiKeySecretRef', reference, options.env);
-    return new ExternalTarget(external.url, apiKey || undefined);
+    // Whatever the user of this machine can reach.
+    return new ExternalTarget({ url: external.url, ...(apiKey ? { apiKey } : {}), rules: ANYWHERE });
   }
   return new LocalTarget({
     workDir: places.engines,
@@ -42,4 +45,15 @@ export function createTarget(
       return startEngine({ binary: binary.path, dataDir, signal: options.signal });
     },
   });
+}
+
+/** The headers that the sources of a sweep's dataset name, by the environment variables the load generator looks in. */
+export function datasetSecrets(sweep: QdrantSweep, env: NodeJS.ProcessEnv): Record<string, string> {
+  const secrets: Record<string, string> = {};
+  for (const role of SOURCE_ROLES) {
+    const reference = sweep.spec.dataset.vectors?.[role]?.headersSecretRef;
+    if (!reference) continue;
+    secrets[headersVariable(role)] = secretValue(`spec.dataset.vectors.${role}.headersSecretRef`, reference, env);
+  }
+  return secrets;
 }

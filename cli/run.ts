@@ -3,7 +3,7 @@ import { BENCH_VERSION } from '../operator/version.ts';
 import { openRunStore } from '../operator/runs/open-store.ts';
 import { conductSweep, type Conclusion } from '../operator/sweep/conduct.ts';
 import type { Arguments } from './arguments.ts';
-import { createJobRunner, createTarget } from './compose.ts';
+import { createJobRunner, createTarget, datasetSecrets } from './compose.ts';
 import { exitCode } from './exit-codes.ts';
 import { readSweep } from './input.ts';
 import { placesOf } from './places.ts';
@@ -32,6 +32,7 @@ export async function run(args: Arguments, io: Io): Promise<number> {
     onProgress: say,
     signal: io.signal,
   });
+  const secrets = datasetSecrets(sweep, io.env);
   const store = openRunStore(places.record, { onWait: say, signal: io.signal });
   store.catch(() => undefined); // whoever awaits it hears of it
   let conclusion: Conclusion;
@@ -47,6 +48,7 @@ export async function run(args: Arguments, io: Io): Promise<number> {
         store,
         target,
         jobs: createJobRunner(io.log),
+        datasetSecrets: () => Promise.resolve(secrets),
         now: () => new Date(),
         log: io.log,
         onEvent: (event) => progress.handle(event),

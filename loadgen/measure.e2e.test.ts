@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine, type Engine } from '../dev/qdrant/engine.ts';
 import { messageSchema, type Job, type Message, type SearchMessage } from './protocol.ts';
+import { localAccess } from './net/access.ts';
 import { runJob } from './run-job.ts';
 import { temporaryFolder } from './testing/fixtures.ts';
 
@@ -15,6 +16,7 @@ async function run(job: Job) {
   const messages: Message[] = [];
   const code = await runJob(JSON.stringify(job), {
     publish: async (message) => void messages.push(messageSchema.parse(message)),
+    access: localAccess({}),
     note: () => undefined,
     signal: new AbortController().signal,
   });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { destination, pino } from 'pino';
 import { errorText } from './job-error.ts';
+import { localAccess } from './net/access.ts';
 import { lineWriter } from './publish.ts';
 import { EXIT, runJob } from './run-job.ts';
 
@@ -70,7 +71,13 @@ export async function runProcess(
     });
   });
   // Whatever does not heed the signal in time is left behind by the exit.
-  return await Promise.race([runJob(text, { publish, signal: abort.signal, note: (note) => log.info(note) }), gone]);
+  const context = {
+    publish,
+    signal: abort.signal,
+    note: (note: string) => log.info(note),
+    access: localAccess(port.env),
+  };
+  return await Promise.race([runJob(text, context), gone]);
 }
 
 const GRACE_MS = 3000;

@@ -12,11 +12,22 @@ const parameters = z.record(z.string().max(128), z.union([z.number(), z.string()
 /** Dataset as in the resource, `file:` URLs already absolute. */
 const datasetSource = sweepSpecSchema.shape.dataset;
 
+/** The files of a vectors dataset. */
+export const SOURCE_ROLES = ['base', 'queries', 'groundTruth'] as const;
+export type SourceRole = (typeof SOURCE_ROLES)[number];
+
+/** The environment variable by which a Prepare job gets the headers of a source's `headersSecretRef`. */
+export function headersVariable(role: SourceRole): string {
+  return `QDRANT_BENCH_HEADERS_${role.toUpperCase()}`;
+}
+
 /** A collection on a Qdrant. The API key comes from the environment variable named here, never in the job itself. */
 export const endpointSchema = z.strictObject({
   url: z.string().max(2048),
   apiKeyEnv: z.string().max(128).optional(),
   collection: z.string().max(255),
+  /** A server we made ourselves, wherever it is; any other has to be where this process may go. */
+  own: z.literal(true).optional(),
   /** The server's process, where it runs on this machine: CPU time and memory are read from it. */
   serverPid: z.int().positive().optional(),
 });

@@ -1,5 +1,9 @@
 import { Pool } from 'undici';
 import { errorText, JobError } from './job-error.ts';
+import type { Access } from './net/access.ts';
+import { ANYWHERE, type AddressRules } from './net/address-rules.ts';
+import { checkedConnector } from './net/connect.ts';
+import { NetError } from './net/net-error.ts';
 import type { Endpoint } from './protocol.ts';
 
 /** An HTTP answer that is not a success, with Qdrant's own error text. */
@@ -25,8 +29,9 @@ export class RestError extends Error {
 export function endpointHeaders(endpoint: Endpoint, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   if (endpoint.apiKeyEnv !== undefined) {
-    const key = env[endpoint.apiKeyEnv];
-    if (key === undefined || key === '') {
+    // Straight from a Secret, with the newline editors leave.
+    const key = env[endpoint.apiKeyEnv]?.trim();
+    if (!key) {
       throw new JobError(
         'TargetUnreachable',
         `the environment variable ${endpoint.apiKeyEnv} holds no API key; set it`,
@@ -35,6 +40,11 @@ export function endpointHeaders(endpoint: Endpoint, env: NodeJS.ProcessEnv = pro
     headers['api-key'] = key;
   }
   return headers;
+}
+
+/** Where an endpoint may be: one of our own wherever it is, one a user named where this process may go. */
+export function endpointRules(endpoint: Endpoint, access: Access): AddressRules {
+  return endpoint.own ? ANYWHERE : access.rules;
 }
 
 /** Path of a collection, its name encoded. */
@@ -57,15 +67,20 @@ export class Rest {
   readonly #headers: Record<string, string>;
   readonly #url: string;
 
-  constructor(endpoint: Endpoint, connections: number) {
+  constructor(endpoint: Endpoint, connections: number, rules: AddressRules) {
     this.#url = endpoint.url;
     this.#headers = endpointHeaders(endpoint);
-    this.#pool = new Pool(new URL(endpoint.url).origin, { connections, pipelining: 1, connect: { timeout: 10_000 } });
+    this.#pool = new Pool(new URL(endpoint.url).origin, {
+      connections,
+      pipelining: 1,
+      connect: checkedConnector({ rules }),
+    });
   }
 
   /**
    * The `result` of a successful answer.
    * @throws {RestError} anything else; status 0 when there was no answer.
+   * @throws {JobError} TargetUnreachable when the address may not be reached.
    */
   async call<T>(method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, options: RequestOptions = {}): Promise<T> {
     const timeout = options.timeoutMilliseconds ?? 60_000;
@@ -88,17 +103,18 @@ export class Rest {
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof RestError) throw error;
+      if (error instanceof NetError) throw new JobError('TargetUnreachable', `${this.#url}: ${error.message}`);
       throw new RestError(0, `${method} ${this.#url}${path}: no answer (${errorText(error)})`, undefined, {
         cause: error,
       });
     }
     if (status < 200 || status > 299) {
-      throw new RestError(status, `${method} ${path}: HTTP ${status}: ${serverMessage(text)}`, retryAfter);
+      throw new RestError(status, `${method} ${path}: HTTP ${status}: ${serverMessage(status, text)}`, retryAfter);
     }
     try {
       return (JSON.parse(text) as { result: T }).result;
     } catch (error) {
-      throw new RestError(status, `${method} ${path}: the answer is not JSON: ${text.slice(0, 200)}`, undefined, {
+      throw new RestError(status, `${method} ${path}: the answer is not JSON, so not Qdrant's`, undefined, {
         cause: error,
       });
     }
@@ -129,13 +145,13 @@ export function retryAfterSeconds(header: string | string[] | undefined, now = D
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 
-/** Qdrant's `status.error`, or the beginning of whatever was sent (authentication errors are plain text). */
-function serverMessage(text: string): string {
+/** Qdrant's `status.error`. Of any other answer nothing: it would be shown to whoever named the address. */
+function serverMessage(status: number, text: string): string {
   try {
     const error = (JSON.parse(text) as { status?: { error?: unknown } }).status?.error;
     if (typeof error === 'string') return error.slice(0, 500);
   } catch {
-    // Not JSON: shown as it is.
+    // Qdrant's authentication errors are plain text.
   }
-  return text.slice(0, 500);
+  return status === 401 || status === 403 ? 'the API key is refused; check it and its rights' : "not Qdrant's words";
 }

@@ -15,6 +15,7 @@ import {
   type Message,
   type SearchMessage,
 } from './protocol.ts';
+import { localAccess } from './net/access.ts';
 import { RestError } from './rest.ts';
 import { failure, runJob } from './run-job.ts';
 import { smallDataset, temporaryFolder } from './testing/fixtures.ts';
@@ -37,6 +38,7 @@ async function run(job: Job | string, signal = new AbortController().signal) {
   const code = await runJob(typeof job === 'string' ? job : JSON.stringify(job), {
     publish: async (message) => void messages.push(messageSchema.parse(message)),
     note: (text) => notes.push(text),
+    access: localAccess({}),
     signal,
   });
   const searches = messages.filter((message): message is SearchMessage => message.type === 'search');

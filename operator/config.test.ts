@@ -33,6 +33,8 @@ describe('the environment of the operator', () => {
       },
       QDRANT_BENCH_DATASET_STORAGE: '10Gi',
       QDRANT_BENCH_JOB_DEADLINE_SECONDS: 86_400,
+      QDRANT_BENCH_ADDRESSES_ALLOW: [],
+      QDRANT_BENCH_ADDRESSES_DENY: [],
       QDRANT_BENCH_HTTP_PORT: 8080,
       QDRANT_BENCH_LOG_LEVEL: 'info',
     });
@@ -40,6 +42,7 @@ describe('the environment of the operator', () => {
 
   it.each<[string, string, string, unknown]>([
     ['a list of namespaces', 'QDRANT_BENCH_WATCH_NAMESPACES', ' team-a, team-b,', ['team-a', 'team-b']],
+    ['addresses', 'QDRANT_BENCH_ADDRESSES_ALLOW', '10.0.0.0/8, data.example', ['10.0.0.0/8', 'data.example']],
     ['a port', 'QDRANT_BENCH_HTTP_PORT', '9090', 9090],
     ['seconds', 'QDRANT_BENCH_JOB_DEADLINE_SECONDS', '60', 60],
     ['resources', 'QDRANT_BENCH_LOADGEN_RESOURCES', '{"limits":{"cpu":"2"}}', { requests: {}, limits: { cpu: '2' } }],
@@ -62,6 +65,8 @@ describe('the environment of the operator', () => {
     ['QDRANT_BENCH_LOADGEN_RESOURCES', '{not json', 'expected JSON'],
     ['QDRANT_BENCH_LOADGEN_RESOURCES', '{"claims":[]}', 'claims'],
     ['QDRANT_BENCH_JOB_DEADLINE_SECONDS', '59', '60'],
+    ['QDRANT_BENCH_ADDRESSES_ALLOW', '10.0.0.0/8,*.example', '"*.example" is neither a range nor a host name'],
+    ['QDRANT_BENCH_ADDRESSES_DENY', 'data.example', '"data.example" is no range'],
     ['QDRANT_BENCH_HTTP_PORT', 'http', 'number'],
     ['QDRANT_BENCH_LOG_LEVEL', 'loud', 'debug'],
   ])('%s %s is refused by name, and told what was expected', (name, value, expected) => {

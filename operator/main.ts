@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
+import { addressRules } from '../loadgen/net/address-rules.ts';
 import { NatsBus } from './bus/nats-bus.ts';
-import { ConfigError, readConfig, type OperatorConfig } from './config.ts';
+import { addressSettings, ConfigError, readConfig, type OperatorConfig } from './config.ts';
 import { OperatorMetrics } from './http/operator-metrics.ts';
 import { serveHttp } from './http/server.ts';
 import { ensureBusKeys } from './installation/bus-keys.ts';
-import { targetSecret } from './installation/target-secret.ts';
+import { datasetCredentials, readApiKey } from './installation/credential-secret.ts';
 import { DATASETS_DIR } from './jobs/kubernetes/job-objects.ts';
 import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts';
 import { createLogger } from './logger.ts';
@@ -183,6 +184,7 @@ function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log:
         image: config.QDRANT_BENCH_LOADGEN_IMAGE,
         imagePullPolicy: config.QDRANT_BENCH_IMAGE_PULL_POLICY,
         natsUrl: config.QDRANT_BENCH_NATS_URL,
+        addresses: addressSettings(config),
         resources: config.QDRANT_BENCH_LOADGEN_RESOURCES,
         datasetStorage: config.QDRANT_BENCH_DATASET_STORAGE,
         deadlineSeconds: config.QDRANT_BENCH_JOB_DEADLINE_SECONDS,
@@ -207,6 +209,7 @@ function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBus, log:
     return {
       target: await targetOf(config, kube, ref, spec, onWait, signal),
       jobs,
+      datasetSecrets: (dataset, joint) => datasetCredentials(kube, namespace, dataset, joint),
       ...(lock ? { alone: (joint) => lock.take(joint) } : {}),
       surroundings: async (from) => {
         const before = await sampleSurroundings(kube, pods, from);
@@ -226,8 +229,11 @@ async function targetOf(
 ): Promise<Target> {
   if (external) {
     const { url, apiKeySecretRef } = external;
-    const apiKey = apiKeySecretRef && (await targetSecret(kube, ref.namespace, apiKeySecretRef, url, signal));
-    return new ExternalTarget(url, apiKey);
+    const key = apiKeySecretRef && {
+      apiKey: await readApiKey(kube, ref.namespace, { url, reference: apiKeySecretRef }, signal),
+      apiKeySecretRef,
+    };
+    return new ExternalTarget({ url, ...key, rules: addressRules(addressSettings(config)) });
   }
   return new KubernetesTarget({
     kube,

@@ -96,6 +96,9 @@ const source = (description: string) =>
         .regex(/^(https?:\/\/|file:)\S+$/, 'must begin with https://, http:// or file:')
         .describe('Where to read the file. file: is for local runs and is relative to the YAML file.'),
       sha256,
+      headersSecretRef: secretKeyRef(
+        'HTTP headers to fetch it with, one a line as NAME: VALUE. They go to the host of url only, and the Secret has to be bound to it.',
+      ).optional(),
       format: z.enum(['fvecs', 'bvecs', 'ivecs']).optional().describe('Format of the file. Default: its extension.'),
     })
     .describe(description);

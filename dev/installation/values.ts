@@ -22,6 +22,8 @@ export function installationValues(refs: ImageRefs): Record<string, unknown> {
   const { bench, nats, postgres, 'qdrant-dev': qdrant } = refs;
   return mergeValues(imageValues({ bench, nats, postgres, qdrant }), {
     imagePullPolicy: 'IfNotPresent',
+    // The benchmark range, which our cluster and this machine's end of it have: datasets and existing Qdrants of tests.
+    addresses: { allow: ['198.18.0.0/15'] },
     resources: memory('256Mi', '512Mi'),
     loadgen: {
       resources: { requests: { cpu: null, memory: '512Mi' }, limits: { cpu: null, memory: '1Gi' } },

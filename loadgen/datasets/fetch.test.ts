@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../testing/fixtures.ts';
-import { fetchFile, shown } from './fetch.ts';
+import { localAccess } from '../net/access.ts';
+import { addressRules } from '../net/address-rules.ts';
+import { fetchFile } from './fetch.ts';
 
 const CONTENT = Buffer.from('some vectors');
 const SHA = createHash('sha256').update(CONTENT).digest('hex');
+const access = localAccess({});
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
 
@@ -32,14 +35,14 @@ describe('fetchFile', () => {
     const url = pathToFileURL(path).href;
     const into = join(folder.path, 'into');
     const progress: number[] = [];
-    const options = { into, onProgress: (done: number) => progress.push(done) };
+    const options = { into, access, onProgress: (done: number) => progress.push(done) };
     expect(await fetchFile(url, { ...options, sha256: SHA })).toEqual({ path, sha256: SHA, bytes: CONTENT.length });
     expect(progress.at(-1)).toBe(CONTENT.length);
-    await expect(fetchFile(url, { into, sha256: '0'.repeat(64) })).rejects.toThrow(
+    await expect(fetchFile(url, { into, access, sha256: '0'.repeat(64) })).rejects.toThrow(
       new RegExp(`sha256 is ${SHA}, expected 0{64} \\(12 bytes\\)`),
     );
     expect(existsSync(path)).toBe(true);
-    await expect(fetchFile(url, { into, maxBytes: 5 })).rejects.toMatchObject({ reason: 'DatasetInvalid' });
+    await expect(fetchFile(url, { into, access, maxBytes: 5 })).rejects.toMatchObject({ reason: 'DatasetInvalid' });
   });
 
   it.each([
@@ -48,7 +51,7 @@ describe('fetchFile', () => {
     ['file://host/x', /cannot be read/],
     ['http://127.0.0.1:1/x.fvecs', /could not be fetched \(.*ECONNREFUSED/],
   ])('says what is wrong with %s', async (url, message) => {
-    const attempt = fetchFile(url, { into: '/nonexistent/into' });
+    const attempt = fetchFile(url, { into: '/nonexistent/into', access });
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason: 'DatasetUnreachable' });
   });
@@ -61,10 +64,16 @@ describe('fetchFile', () => {
       if (hop > 0) response.writeHead(302, { location: `/hop${hop - 1}` }).end('moved');
       else response.end(CONTENT);
     });
-    expect(await fetchFile(`${url}/hop3`, { into, sha256: SHA })).toEqual({ path: into, sha256: SHA, bytes: 12 });
+    expect(await fetchFile(`${url}/hop3`, { into, access, sha256: SHA })).toEqual({
+      path: into,
+      sha256: SHA,
+      bytes: 12,
+    });
     expect(await readFile(into)).toEqual(CONTENT);
-    await expect(fetchFile(`${url}/hop9`, { into })).rejects.toThrow(/more than 5 redirects/);
-    await expect(fetchFile(url, { into, sha256: '1'.repeat(64) })).rejects.toMatchObject({ reason: 'DatasetInvalid' });
+    await expect(fetchFile(`${url}/hop9`, { into, access })).rejects.toThrow(/more than 5 redirects/);
+    await expect(fetchFile(url, { into, access, sha256: '1'.repeat(64) })).rejects.toMatchObject({
+      reason: 'DatasetInvalid',
+    });
     expect(existsSync(into)).toBe(false);
   });
 
@@ -81,7 +90,7 @@ describe('fetchFile', () => {
       (_, r) => void r.writeHead(302, { location: 'file:///etc/passwd' }).end(),
       {},
       'DatasetUnreachable',
-      /redirected to file:; only http\(s\) is followed/,
+      /redirects to what has scheme file: and only http\(s\) is fetched/,
     ],
     [
       'a long body',
@@ -118,14 +127,50 @@ describe('fetchFile', () => {
   ])('refuses %s and leaves nothing behind', async (_, listener, options, reason, message) => {
     await using folder = await temporaryFolder();
     const into = join(folder.path, 'into');
-    const attempt = fetchFile(`${await serve(listener)}/x.fvecs?token=secret`, { into, ...options });
+    const attempt = fetchFile(`${await serve(listener)}/x.fvecs?token=secret`, { into, access, ...options });
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason });
     await expect(attempt).rejects.not.toThrow(/secret/);
     expect(existsSync(into)).toBe(false);
   });
 
-  it('shows URLs without what may be secret', () => {
-    expect(shown('https://user:key@host/x.fvecs?sig=abc#f')).toBe('https://host/x.fvecs');
+  it('reads no files, and goes nowhere but where it may, in a pod', async () => {
+    await using folder = await temporaryFolder();
+    const into = join(folder.path, 'into');
+    const path = join(folder.path, 'base.fvecs');
+    await writeFile(path, CONTENT);
+    const pod = { rules: addressRules({ allow: [], deny: [] }), files: false };
+    for (const url of [pathToFileURL(path).href, 'FILE:///etc/passwd']) {
+      await expect(fetchFile(url, { into, access: pod })).rejects.toThrow(/here are no such files; serve it by http/);
+    }
+    let asked = 0;
+    const url = await serve((_, reply) => {
+      asked += 1;
+      reply.end(CONTENT);
+    });
+    const attempt = fetchFile(`${url}/x?token=secret`, { into, access: pod });
+    await expect(attempt).rejects.toMatchObject({
+      reason: 'DatasetUnreachable',
+      message: `${url}/x: may not be reached: the address is loopback (RFC 1122); whoever runs Qdrant Bench here can allow it (the chart's addresses.allow)`,
+    });
+    expect(asked).toBe(0);
+  });
+
+  it('passes on that the disk is full, and why it was asked to stop, as they are', async () => {
+    await using folder = await temporaryFolder();
+    const url = await serve((_, reply) => void reply.end(CONTENT));
+    await expect(fetchFile(url, { into: join(folder.path, 'no', 'folder'), access })).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(fetchFile(url, { into: join(folder.path, 'x'), access, signal })).rejects.toThrow('enough');
+  });
+
+  it('takes an empty file for one', async () => {
+    await using folder = await temporaryFolder();
+    const into = join(folder.path, 'into');
+    const url = await serve((_, reply) => void reply.end());
+    expect(await fetchFile(url, { into, access })).toMatchObject({ path: into, bytes: 0 });
+    expect(existsSync(into)).toBe(true);
   });
 });

@@ -3,13 +3,14 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { localAccess } from '../net/access.ts';
 import type { PrepareJob } from '../protocol.ts';
 import { smallDataset, temporaryFolder } from '../testing/fixtures.ts';
 import { fvecs, ivecs } from '../testing/vecs.ts';
 import { openDataset } from './dataset.ts';
 import { prepareDataset } from './prepare.ts';
 
-const quiet = { progress: () => undefined };
+const quiet = { progress: () => undefined, access: localAccess({}) };
 const data = process.env.QDRANT_BENCH_DATA ?? resolve(import.meta.dirname, '../../../shared/data');
 
 async function vectorsJob(

@@ -4,16 +4,21 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileH
 import { join } from 'node:path';
 import type { VectorSource, VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
-import type { PreparedMessage, PrepareJob } from '../protocol.ts';
+import type { Access } from '../net/access.ts';
+import { shownUrl } from '../net/url.ts';
+import type { PreparedMessage, PrepareJob, SourceRole } from '../protocol.ts';
 import { DATASET_VERSION, datasetMetaSchema, FILES, type DatasetMeta } from './dataset.ts';
 import type { Distance } from './distance.ts';
-import { fetchFile, shown } from './fetch.ts';
+import { fetchFile } from './fetch.ts';
 import { readIntegers, readVectors, vecsFormat, vecsHeader, type VecsFormat } from './fvecs.ts';
 import { adoptGroundTruth, computeGroundTruth, type GroundTruth } from './ground-truth.ts';
+import { sourceHeaders } from './source-headers.ts';
 import { SyntheticGenerator, syntheticParameters } from './synthetic.ts';
 
 export interface PrepareHooks {
   progress: (phase: 'Fetching' | 'Generating' | 'GroundTruth', done: number, total: number, detail?: string) => void;
+  /** Where it may be fetched from. */
+  access: Access;
   signal?: AbortSignal;
 }
 
@@ -173,11 +178,19 @@ interface Source {
   dimensions: number;
 }
 
-async function fetchSource(source: VectorSource, role: string, scratch: string, hooks: PrepareHooks): Promise<Source> {
-  const name = `${role} ${shown(source.url)}`;
+async function fetchSource(
+  source: VectorSource,
+  role: SourceRole,
+  scratch: string,
+  hooks: PrepareHooks,
+): Promise<Source> {
+  const name = `${role} ${shownUrl(source.url)}`;
   const format = vecsFormat(name, source.format);
+  const headers = sourceHeaders(source, role, hooks.access.env);
   const fetched = await fetchFile(source.url, {
     into: join(scratch, `${role}.download`),
+    access: hooks.access,
+    ...(headers ? { headers } : {}),
     ...(source.sha256 === undefined ? {} : { sha256: source.sha256 }),
     ...(hooks.signal ? { signal: hooks.signal } : {}),
     onProgress: (done, total) => hooks.progress('Fetching', done, Math.max(done, total), role),

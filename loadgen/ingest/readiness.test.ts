@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ANYWHERE } from '../net/address-rules.ts';
 import { Rest } from '../rest.ts';
 import { startStub, type StubBehaviour } from '../testing/stub-qdrant.ts';
 import { judgePoll, waitUntilReady, type Observation } from './readiness.ts';
@@ -46,7 +47,7 @@ describe('waitUntilReady', () => {
   async function wait(behaviour: Partial<StubBehaviour>, timeoutSeconds = 20) {
     const stub = await startStub(behaviour);
     for (let id = 0; id < 10; id += 1) stub.points.set(id, [id]);
-    const rest = new Rest({ url: stub.url, collection: 'c' }, 2);
+    const rest = new Rest({ url: stub.url, collection: 'c' }, 2, ANYWHERE);
     const whys: string[] = [];
     try {
       const ready = await waitUntilReady(rest, {
@@ -107,6 +108,6 @@ describe('waitUntilReady', () => {
   it('passes a refusal on', async () => {
     await expect(
       wait({ faults: [({ path }) => (path.endsWith('/optimizations') ? { status: 403, body: 'forbidden' } : 'none')] }),
-    ).rejects.toThrow(/HTTP 403: forbidden/);
+    ).rejects.toThrow(/HTTP 403: the API key is refused/);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ANYWHERE } from '../net/address-rules.ts';
 import { Rest } from '../rest.ts';
 import { smallDataset, temporaryFolder } from '../testing/fixtures.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
@@ -12,7 +13,7 @@ describe('upload', () => {
     await using folder = await temporaryFolder();
     const { dataset } = await smallDataset(folder.path);
     const stub = await startStub();
-    const rest = new Rest({ url: stub.url, collection: 'a b' }, 4);
+    const rest = new Rest({ url: stub.url, collection: 'a b' }, 4, ANYWHERE);
     const progress: number[] = [];
     const seconds = await upload(rest, dataset, {
       collection: 'a b',
@@ -50,7 +51,7 @@ describe('upload', () => {
         },
       ],
     });
-    const rest = new Rest({ url: stub.url, collection: 'c' }, 4);
+    const rest = new Rest({ url: stub.url, collection: 'c' }, 4, ANYWHERE);
     const retried: number[] = [];
     await upload(rest, dataset, {
       collection: 'c',
@@ -69,7 +70,7 @@ describe('upload', () => {
     const stub = await startStub({
       faults: [() => ({ status: 400, body: '{"status":{"error":"Wrong input: dim"}}' })],
     });
-    const rest = new Rest({ url: stub.url, collection: 'c' }, 4);
+    const rest = new Rest({ url: stub.url, collection: 'c' }, 4, ANYWHERE);
     await expect(upload(rest, dataset, { collection: 'c', batchRows: 10, retry })).rejects.toThrow(
       /HTTP 400: Wrong input: dim/,
     );

@@ -3,6 +3,7 @@ import { encodeQueries } from '../load/queries.ts';
 import { makeIsolator } from '../load/isolation.ts';
 import { Progress } from '../progress.ts';
 import type { FinalsJob } from '../protocol.ts';
+import { endpointRules } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
 import { SearchBench } from './search-bench.ts';
@@ -31,7 +32,7 @@ export function finalTurns(job: Pick<FinalsJob, 'arms' | 'repeats' | 'done'>): F
 }
 
 /** Measures finished builds again, each arm as often as asked. Publishes a `search` of stage Final after each. */
-export async function runFinalsJob(job: FinalsJob, { publish, signal, note }: JobContext): Promise<void> {
+export async function runFinalsJob(job: FinalsJob, { publish, signal, note, access }: JobContext): Promise<void> {
   const turns = finalTurns(job);
   const dataset = await openDataset(job.datasetDir);
   const progress = new Progress(publish);
@@ -43,6 +44,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note }: Jo
     ({ endpoint }) =>
       new SearchBench({
         endpoint,
+        rules: endpointRules(endpoint, access),
         dataset,
         limit: job.limit,
         seed: job.seed,

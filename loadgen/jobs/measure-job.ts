@@ -10,7 +10,7 @@ import { errorText, JobError } from '../job-error.ts';
 import { makeIsolator } from '../load/isolation.ts';
 import { Progress } from '../progress.ts';
 import type { MeasureJob, PlannedSearch } from '../protocol.ts';
-import { collectionPath, Rest, RestError } from '../rest.ts';
+import { collectionPath, endpointRules, Rest, RestError } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
 import { SearchBench, type Recalled } from './search-bench.ts';
@@ -21,7 +21,7 @@ import { SearchBench, type Recalled } from './search-bench.ts';
  */
 export async function runMeasureJob(job: MeasureJob, context: JobContext): Promise<void> {
   const dataset = await openDataset(job.datasetDir);
-  const rest = new Rest(job.endpoint, 8);
+  const rest = new Rest(job.endpoint, 8, endpointRules(job.endpoint, context.access));
   const progress = new Progress(context.publish);
   const isolator = makeIsolator(job.isolation, job.endpoint.serverPid, context.note);
   try {
@@ -144,6 +144,7 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
   const { publish, signal } = context;
   const bench = new SearchBench({
     endpoint: job.endpoint,
+    rules: endpointRules(job.endpoint, context.access),
     dataset,
     limit: job.limit,
     seed: job.seed,

@@ -11,6 +11,7 @@ import { encodeQueries, queryBodies } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
 import { queryOrder } from '../load/schedule.ts';
 import { ProcessStats } from '../load/server-stats.ts';
+import type { AddressRules } from '../net/address-rules.ts';
 import type { Endpoint, LoadRules } from '../protocol.ts';
 import { collectionPath, Rest } from '../rest.ts';
 
@@ -46,6 +47,8 @@ export class SearchBench {
 
   constructor(options: {
     endpoint: Endpoint;
+    /** Where the endpoint may be. */
+    rules: AddressRules;
     dataset: Dataset;
     limit: number;
     seed: number;
@@ -55,7 +58,7 @@ export class SearchBench {
     /** Encoded queries, when several benches share a dataset. */
     vectors?: readonly Buffer[];
   }) {
-    const { endpoint, dataset, limit, seed, signal } = options;
+    const { endpoint, rules, dataset, limit, seed, signal } = options;
     if (limit > dataset.truth.k) {
       throw new JobError(
         'DatasetChanged',
@@ -73,8 +76,9 @@ export class SearchBench {
       limit,
       connections: CONNECTIONS,
       timeoutMilliseconds: REQUEST_TIMEOUT_MS,
+      rules,
     });
-    this.#rest = new Rest(endpoint, 1);
+    this.#rest = new Rest(endpoint, 1, rules);
     this.#stats = endpoint.serverPid === undefined ? undefined : new ProcessStats(endpoint.serverPid);
     this.#concurrency = Math.max(4, 2 * (options.serverCores ?? 4));
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ANYWHERE } from '../net/address-rules.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
 import { parseIds, QueryClient, type Ending } from './client.ts';
 
@@ -45,7 +46,7 @@ describe('QueryClient', () => {
     for (let id = 0; id < 500; id += 1) stub.points.set(id, [id]);
     const client = new QueryClient(
       { url: stub.url, collection: 'c' },
-      { limit: 400, connections: 1, timeoutMilliseconds: 2000 },
+      { limit: 400, connections: 1, timeoutMilliseconds: 2000, rules: ANYWHERE },
     );
     const ask = () =>
       new Promise<[Ending, number, number]>((resolve) => {
@@ -75,7 +76,7 @@ describe('QueryClient', () => {
     const stub = await startStub({ serviceMs: 60_000 });
     const client = new QueryClient(
       { url: stub.url, collection: 'c' },
-      { limit: 1, connections: 1, timeoutMilliseconds: 100 },
+      { limit: 1, connections: 1, timeoutMilliseconds: 100, rules: ANYWHERE },
     );
     const ending = await new Promise((resolve) => client.send(Buffer.from('{}'), 0, (_, end) => resolve(end)));
     expect(ending).toBe('timeout');

@@ -1,4 +1,6 @@
 import { Pool, type Dispatcher } from 'undici';
+import type { AddressRules } from '../net/address-rules.ts';
+import { checkedConnector } from '../net/connect.ts';
 import { collectionPath, endpointHeaders } from '../rest.ts';
 import type { Endpoint } from '../protocol.ts';
 
@@ -13,6 +15,8 @@ export interface QueryClientOptions {
   /** Most connections, and so requests under way. */
   connections: number;
   timeoutMilliseconds: number;
+  /** Where the server may be. */
+  rules: AddressRules;
 }
 
 /** Sends pre-encoded query bodies over keep-alive connections, at the least cost a request. */
@@ -22,10 +26,13 @@ export class QueryClient {
   readonly #ids: Int32Array;
   readonly #origin: string;
   readonly #limits: QueryClientOptions;
+  /** One for all pools: the server is looked up once. */
+  readonly #connect: ReturnType<typeof checkedConnector>;
 
   constructor(endpoint: Endpoint, options: QueryClientOptions) {
     this.#origin = new URL(endpoint.url).origin;
     this.#limits = options;
+    this.#connect = checkedConnector({ rules: options.rules, timeoutMilliseconds: options.timeoutMilliseconds });
     this.#pool = this.#newPool();
     this.#options = {
       method: 'POST',
@@ -42,7 +49,7 @@ export class QueryClient {
       pipelining: 1,
       headersTimeout: timeoutMilliseconds,
       bodyTimeout: timeoutMilliseconds,
-      connect: { timeout: timeoutMilliseconds },
+      connect: this.#connect,
       keepAliveTimeout: 60_000,
     });
   }

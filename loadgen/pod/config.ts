@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { checkJobAddress, messageId, type JobAddress } from '../../operator/bus/subjects.ts';
 import { errorText } from '../job-error.ts';
+import type { Access } from '../net/access.ts';
+import { addressRules } from '../net/address-rules.ts';
 
 /** What a pod is told by its Job. */
 export interface PodConfig {
@@ -12,6 +14,8 @@ export interface PodConfig {
   natsCreds: string;
   address: JobAddress;
   podUid: string;
+  /** What the installation lets a user's URLs lead to. */
+  access: Access;
   /** For the log: whose job this is. */
   sweep: string | undefined;
 }
@@ -27,7 +31,8 @@ const MAX_CREDS_BYTES = 65_536;
 
 /**
  * Reads the job file named by the first argument, and the environment: QDRANT_BENCH_NATS_URL, QDRANT_BENCH_NATS_CREDS (a
- * path), QDRANT_BENCH_NAMESPACE, QDRANT_BENCH_JOB, QDRANT_BENCH_POD_UID; QDRANT_BENCH_SWEEP may be left out.
+ * path), QDRANT_BENCH_NAMESPACE, QDRANT_BENCH_JOB, QDRANT_BENCH_POD_UID. May be left out: QDRANT_BENCH_SWEEP, and
+ * QDRANT_BENCH_ADDRESSES_ALLOW and _DENY: then only the public internet may be reached, and a Qdrant of our own.
  * @throws {ConfigError}
  */
 export async function readConfig(
@@ -45,6 +50,7 @@ export async function readConfig(
   const credsPath = required(env, 'QDRANT_BENCH_NATS_CREDS');
   const address = { namespace: required(env, 'QDRANT_BENCH_NAMESPACE'), job: required(env, 'QDRANT_BENCH_JOB') };
   const podUid = required(env, 'QDRANT_BENCH_POD_UID');
+  const rules = rulesOf(env);
   try {
     checkJobAddress(address);
     messageId(address, podUid, 1);
@@ -59,8 +65,18 @@ export async function readConfig(
     natsCreds: await readText(credsPath, 'QDRANT_BENCH_NATS_CREDS', MAX_CREDS_BYTES),
     address,
     podUid,
+    access: { rules, files: false, env },
     sweep: env['QDRANT_BENCH_SWEEP'],
   };
+}
+
+function rulesOf(env: Readonly<Record<string, string | undefined>>): Access['rules'] {
+  const list = (name: string): string[] => (env[name] ?? '').split(',').filter(Boolean);
+  try {
+    return addressRules({ allow: list('QDRANT_BENCH_ADDRESSES_ALLOW'), deny: list('QDRANT_BENCH_ADDRESSES_DENY') });
+  } catch (error) {
+    throw new ConfigError(`QDRANT_BENCH_ADDRESSES_ALLOW or _DENY: ${errorText(error)}`, { cause: error });
+  }
 }
 
 function required(env: Readonly<Record<string, string | undefined>>, name: string): string {

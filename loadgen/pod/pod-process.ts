@@ -25,6 +25,9 @@ Environment:
   QDRANT_BENCH_JOB         the Job's name
   QDRANT_BENCH_POD_UID     the pod's UID (metadata.uid)
   QDRANT_BENCH_SWEEP       the sweep's name, for the log (may be left out)
+  QDRANT_BENCH_ADDRESSES_ALLOW, QDRANT_BENCH_ADDRESSES_DENY
+                           ranges (and host names, to allow), comma-separated: where a user's URLs may lead besides the
+                           public internet, and where they never may (may be left out)
 
 Exit codes:
   0    done; the last message was "done"
@@ -100,7 +103,12 @@ async function carryOut(config: PodConfig, log: Logger, signal: AbortSignal, tim
   const { natsUrl: url, natsCreds: creds, address, podUid } = config;
   const publisher = await connectPublisher({ url, creds, address, podUid, log, signal, ...times });
   try {
-    return await runJob(config.job, { publish: publisher.publish, note: (text) => log.info(text), signal });
+    return await runJob(config.job, {
+      publish: publisher.publish,
+      note: (text) => log.info(text),
+      signal,
+      access: config.access,
+    });
   } finally {
     await publisher.close();
   }

@@ -102,7 +102,7 @@ describe('the pod', () => {
       run: 'r1',
       attempt: 2,
       seed: 1,
-      endpoint: { url: stub.url, collection: 'c' },
+      endpoint: { url: stub.url, collection: 'c', own: true },
       // Where it may not, it goes on without.
       isolation: { serverCores: [0], clientCores: [1] },
       datasetDir: dir,
@@ -151,6 +151,41 @@ describe('the pod', () => {
       signal: AbortSignal.timeout(10_000),
     });
     expect(final).toMatchObject({ type: 'failed', reason: 'Internal', message: /the job is not valid/ });
+  });
+
+  it('goes to no address but those it was allowed, and reads no file of its own', async () => {
+    await using folder = await temporaryFolder();
+    const stub = await startStub();
+    const files = { queries: { url: 'file:///etc/passwd' }, distance: 'Euclid' };
+    const prepare = (url: string) => ({
+      kind: 'Prepare',
+      dataset: { vectors: { base: { url, format: 'fvecs' }, ...files } },
+      limit: 3,
+      cacheDir: folder.path,
+    });
+    const run = async (name: string, url: string, more: Record<string, string> = {}) => {
+      const address = { namespace: 'pods', job: name };
+      const { jobPath, env } = await podFiles(folder.path, address, prepare(url));
+      const { code } = await start([jobPath], { ...env, ...more }).ended;
+      const final = await nats.bus().consume(address, {
+        onMessage: async () => undefined,
+        signal: AbortSignal.timeout(10_000),
+      });
+      return { code, final };
+    };
+    const loopback = `${stub.url}/x.fvecs`;
+    expect(await run('inside', loopback)).toMatchObject({
+      code: 1,
+      final: { reason: 'DatasetUnreachable', message: expect.stringContaining('the address is loopback') as string },
+    });
+    expect(await run('allowed', loopback, { QDRANT_BENCH_ADDRESSES_ALLOW: '127.0.0.0/8,data.example' })).toMatchObject({
+      final: { message: expect.stringContaining('HTTP 404') as string },
+    });
+    expect(await run('file', 'file:///etc/passwd')).toMatchObject({
+      final: { message: expect.stringContaining('here are no such files') as string },
+    });
+    expect(stub.seen).toHaveLength(1);
+    await stub.close();
   });
 
   it('ends on SIGTERM without a word', async () => {
@@ -269,6 +304,7 @@ describe('the configuration', () => {
     ['another scheme', { QDRANT_BENCH_NATS_URL: 'http://nats' }, ['x'], /expected nats:\/\/host:port/],
     ['a URL with a password', { QDRANT_BENCH_NATS_URL: 'nats://me:hush@nats' }, ['x'], /^(?!.*hush).*without cred/],
     ['a job that is two tokens', { QDRANT_BENCH_JOB: 'a.b' }, ['x'], /job "a\.b" is no DNS label/],
+    ['a range that is none', { QDRANT_BENCH_ADDRESSES_DENY: '10.0.0.0/8,x' }, ['x'], /_DENY: "x" is no range/],
     ['a UID that is none', { QDRANT_BENCH_POD_UID: 'a>' }, ['x'], /pod UID "a>"/],
   ])('is refused for %s', async (_, changes, argv, why) => {
     const error = await readConfig(['node', 'main.ts', ...argv], { ...env, ...changes }).catch((e: unknown) => e);

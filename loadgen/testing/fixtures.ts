@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepareDataset } from '../datasets/prepare.ts';
 import { openDataset, type Dataset } from '../datasets/dataset.ts';
+import { localAccess } from '../net/access.ts';
 import type { PrepareJob } from '../protocol.ts';
 import type { StubBehaviour } from './stub-qdrant.ts';
 
@@ -23,7 +24,7 @@ export async function smallDataset(
   const synthetic = { points: 200, dimensions: 8, queries: 20, seed: 3, distance: 'Euclid' as const, ...overrides };
   const { datasetDir } = await prepareDataset(
     { kind: 'Prepare', dataset: { synthetic }, limit, cacheDir },
-    { progress: () => undefined },
+    { progress: () => undefined, access: localAccess({}) },
   );
   return { dir: datasetDir, dataset: await openDataset(datasetDir) };
 }

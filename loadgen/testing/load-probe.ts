@@ -1,6 +1,7 @@
 import { RecallCounter } from '../evaluate/recall.ts';
 import { QueryClient } from '../load/client.ts';
 import { loadSearch } from '../load/load-search.ts';
+import { ANYWHERE } from '../net/address-rules.ts';
 import { queryOrder } from '../load/schedule.ts';
 import { ProcessStats } from '../load/server-stats.ts';
 
@@ -21,7 +22,10 @@ if (burnMs !== undefined) {
   }, 10);
 }
 const queries = 10;
-const client = new QueryClient({ url, collection: 'c' }, { limit: 1, connections: 1024, timeoutMilliseconds: 10_000 });
+const client = new QueryClient(
+  { url, collection: 'c' },
+  { limit: 1, connections: 1024, timeoutMilliseconds: 10_000, rules: ANYWHERE },
+);
 const truth = { k: 1, ids: Int32Array.from({ length: queries }, (_, i) => i), distances: new Float64Array(queries) };
 const result = await loadSearch({
   client,

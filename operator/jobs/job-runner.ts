@@ -8,6 +8,15 @@ export class JobLost extends Error {
 /** What ends a job. */
 export type FinalMessage = Extract<Message, { type: 'done' | 'failed' }>;
 
+/** A key of a Secret in the sweep's namespace. */
+export interface SecretKeyRef {
+  name: string;
+  key: string;
+}
+
+/** Something secret a job is given: its text, or where it is found by who runs the job. */
+export type JobSecret = string | { secretKeyRef: SecretKeyRef };
+
 /** Starts load generator jobs somewhere: a process here, a Job's pod in a cluster. */
 export interface JobRunner {
   /**
@@ -20,7 +29,7 @@ export interface JobRunner {
     job: Job,
     options: {
       onMessage: (message: Message) => Promise<void>;
-      secrets?: Readonly<Record<string, string>>;
+      secrets?: Readonly<Record<string, JobSecret>>;
       signal: AbortSignal;
     },
   ): Promise<FinalMessage>;

@@ -26,10 +26,14 @@ export class LocalProcessRunner implements JobRunner {
 
   run: JobRunner['run'] = async (job, { onMessage, secrets, signal }) => {
     signal.throwIfAborted();
+    const texts = Object.entries(secrets ?? {}).map(([name, secret]): [string, string] => {
+      if (typeof secret === 'string') return [name, secret];
+      throw new TypeError(`${name} refers to a Secret, and here there are none: expected its text`);
+    });
     const child = spawn(process.execPath, [this.#entry], {
       // The channel closes when we die, even by SIGKILL, and the child goes too.
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, ...secrets },
+      env: { ...process.env, ...Object.fromEntries(texts) },
     }) as ChildProcessByStdio<Writable, Readable, Readable>;
     const exited = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(`could not be started: ${error.message}`));

@@ -3,7 +3,6 @@ import { collectionBody, searchParams } from '../judge/bodies.ts';
 import { metricValue } from '../judge/metrics.ts';
 import { planSearches } from '../judge/search-plan.ts';
 import type { Attempt } from '../runs/run-store.ts';
-import { Collections } from '../targets/collections.ts';
 import { TargetError, type TargetServer } from '../targets/target.ts';
 import { API_KEY_ENV, type SweepContext } from './context.ts';
 import { collectionName, searchId } from './identity.ts';
@@ -190,7 +189,7 @@ async function claimCollection(
     });
     const server = await target.open(attempt.collection, signal);
     try {
-      await new Collections(server.url, server.apiKey).create(attempt.collection, body);
+      await server.collections.create(attempt.collection, body);
       return { attempt, server };
     } catch (error) {
       if (!(error instanceof TargetError) || error.reason === 'TargetUnreachable') throw error;
@@ -213,6 +212,7 @@ async function claimCollection(
 const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoint'] => ({
   url: server.url,
   collection,
+  ...(server.own ? { own: true } : {}),
   ...(server.apiKey ? { apiKeyEnv: API_KEY_ENV } : {}),
   ...(server.pid ? { serverPid: server.pid } : {}),
 });

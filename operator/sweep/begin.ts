@@ -42,14 +42,16 @@ export function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
 export async function prepare(
   { sweep, datasetCache }: ConductOptions,
   settings: SweepSettings,
-  { jobs, onEvent }: Pick<SweepPorts, 'jobs' | 'onEvent'>,
+  { jobs, datasetSecrets, onEvent }: Pick<SweepPorts, 'jobs' | 'datasetSecrets' | 'onEvent'>,
   signal: AbortSignal,
 ): Promise<PreparedMessage> {
   let prepared: PreparedMessage | undefined;
+  const secrets = await datasetSecrets?.(sweep.spec.dataset, signal);
   const end = await jobs.run(
     { kind: 'Prepare', dataset: sweep.spec.dataset, limit: settings.limit, cacheDir: datasetCache },
     {
       signal,
+      ...(secrets ? { secrets } : {}),
       onMessage: (message) => {
         if (message.type === 'prepared') prepared = message;
         if (message.type === 'progress') onEvent({ type: 'progress', progress: message });

@@ -10,6 +10,7 @@ import { JobLost, type JobRunner } from '../jobs/job-runner.ts';
 import { LocalProcessRunner } from '../jobs/local-process.ts';
 import { openRunStore } from '../runs/open-store.ts';
 import type { RunStore } from '../runs/run-store.ts';
+import { ANYWHERE } from '../../loadgen/net/address-rules.ts';
 import { ExternalTarget } from '../targets/external/external-target.ts';
 import { conductSweep, type Conclusion } from './conduct.ts';
 import type { SweepEvent } from './ports.ts';
@@ -59,7 +60,7 @@ async function conduct(changes: Partial<SweepSpec>, jobs: JobRunner = real, name
     },
     {
       store,
-      target: new ExternalTarget(engine.url),
+      target: new ExternalTarget({ url: engine.url, rules: ANYWHERE }),
       jobs,
       now: () => new Date(),
       log,

@@ -160,6 +160,7 @@ export class SweepController {
           jobs: world.jobs,
           ...(world.surroundings ? { surroundings: world.surroundings } : {}),
           ...(world.alone ? { alone: world.alone } : {}),
+          ...(world.datasetSecrets ? { datasetSecrets: world.datasetSecrets } : {}),
           now: this.#now,
           log: child,
           onEvent: (event) => {

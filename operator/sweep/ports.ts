@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
+import type { DatasetSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { ProgressMessage } from '../../loadgen/protocol.ts';
 import type { RunRole, SearchRecord } from '../judge/history.ts';
 import type { Parameters } from '../judge/configuration.ts';
-import type { JobRunner } from '../jobs/job-runner.ts';
+import type { JobRunner, JobSecret } from '../jobs/job-runner.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { Target } from '../targets/target.ts';
 
@@ -37,6 +38,11 @@ export interface SweepPorts {
    * and tells what happened in between, for the run's record.
    */
   surroundings?: (signal: AbortSignal) => Promise<(signal: AbortSignal) => Promise<unknown>>;
+  /**
+   * What fetching a dataset needs besides its description, by environment variable.
+   * @throws {SweepStopped} InvalidSpec when it names what it may not use.
+   */
+  datasetSecrets?: (dataset: DatasetSpec, signal: AbortSignal) => Promise<Readonly<Record<string, JobSecret>>>;
   /** Resolves when nobody else measures on the target, to what lets others have it. Absent where nobody else can. */
   alone?: (signal: AbortSignal) => Promise<() => Promise<void>>;
 }
@@ -52,8 +58,11 @@ export class SweepStopped extends Error {
     /** The record has less than was reported once: a database restored, or another one. */
     | 'HistoryLost'
     | 'Internal';
-  constructor(reason: SweepStopped['reason'], message: string, options?: { cause?: unknown }) {
+  /** What is wrong lies outside of the spec, and may be mended without it being touched. */
+  readonly mendable: boolean;
+  constructor(reason: SweepStopped['reason'], message: string, options: { cause?: unknown; mendable?: boolean } = {}) {
     super(message, options);
     this.reason = reason;
+    this.mendable = options.mendable ?? (reason.endsWith('Unreachable') || reason === 'HistoryLost');
   }
 }

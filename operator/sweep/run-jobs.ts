@@ -2,7 +2,7 @@ import type { FinalsJob, MeasureJob } from '../../loadgen/protocol.ts';
 import type { Parameters } from '../judge/configuration.ts';
 import { judgeRun } from '../judge/judge-search.ts';
 import type { Metric } from '../judge/metrics.ts';
-import { JobLost } from '../jobs/job-runner.ts';
+import { JobLost, type JobSecret } from '../jobs/job-runner.ts';
 import type { Attempt } from '../runs/run-store.ts';
 import type { TargetServer } from '../targets/target.ts';
 import { API_KEY_ENV, type SweepContext } from './context.ts';
@@ -138,5 +138,4 @@ function countFailure(
   onEvent({ type: 'attemptFailed', run, attempt, message: error.message });
 }
 
-const secrets = (server: TargetServer): Record<string, string> =>
-  server.apiKey ? { [API_KEY_ENV]: server.apiKey } : {};
+const secrets = ({ apiKey }: TargetServer): Record<string, JobSecret> => (apiKey ? { [API_KEY_ENV]: apiKey } : {});

@@ -5,7 +5,7 @@ import { SweepStopped } from './ports.ts';
 
 /** Whether the same would come of trying again: what a spec or dataset is, and what has been tried often enough. */
 export function isFinal(error: unknown): boolean {
-  if (error instanceof SweepStopped) return !error.reason.endsWith('Unreachable') && error.reason !== 'HistoryLost';
+  if (error instanceof SweepStopped) return !error.mendable;
   return error instanceof TargetError && error.reason !== 'TargetUnreachable';
 }
 

@@ -5,7 +5,7 @@ import type { Target } from '../targets/target.ts';
 import type { SweepPorts } from './ports.ts';
 
 /** The adapters of one sweep. */
-export interface SweepWorld extends Pick<SweepPorts, 'surroundings' | 'alone'> {
+export interface SweepWorld extends Pick<SweepPorts, 'surroundings' | 'alone' | 'datasetSecrets'> {
   target: Target;
   jobs: JobRunner & {
     /** Ends every job of the sweep. */

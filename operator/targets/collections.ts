@@ -1,15 +1,36 @@
 import { QdrantClient } from '@qdrant/js-client-rest';
+import { Agent, Dispatcher1Wrapper } from 'undici';
+import type { AddressRules } from '../../loadgen/net/address-rules.ts';
+import { checkedConnector } from '../../loadgen/net/connect.ts';
+import { NetError, networkFault } from '../../loadgen/net/net-error.ts';
 import { TargetError } from './target.ts';
+
+type Api = ReturnType<QdrantClient['api']>;
+/** What the client's calls take besides their parameters. */
+type CallInit = NonNullable<Parameters<Api['root']>[1]>;
+
+/** Longest answer read; ours are a few hundred bytes. */
+const MAX_ANSWER_BYTES = 2 ** 20;
+
+export interface CollectionsOptions {
+  apiKey?: string;
+  /** Where the server may be. */
+  rules: AddressRules;
+  /** Longest wait for an answer. Default 30 s. */
+  timeoutMs?: number;
+}
 
 /** Collections on one Qdrant, by the official client. Knows no sweep; whose a collection is, its callers have to know. */
 export class Collections {
-  readonly #client: QdrantClient;
+  readonly #api: Api;
   readonly #url: string;
+  /** What the client takes with each call in place of its own. A redirect would take the API key along. */
+  readonly #init: CallInit;
 
-  constructor(url: string, apiKey?: string, timeoutMs = 30_000) {
+  constructor(url: string, { apiKey, rules, timeoutMs = 30_000 }: CollectionsOptions) {
     this.#url = url;
     const { port, protocol } = new URL(url);
-    this.#client = new QdrantClient({
+    const client = new QdrantClient({
       url,
       // The client would take 6333 where a URL means its scheme's own port.
       port: port ? Number(port) : protocol === 'https:' ? 443 : 80,
@@ -18,34 +39,52 @@ export class Collections {
       checkCompatibility: false,
       timeout: timeoutMs,
     });
+    this.#api = client.api();
+    const agent = new Agent({
+      connect: checkedConnector({ rules }),
+      maxResponseSize: MAX_ANSWER_BYTES,
+      // Timeouts are the client's.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 10_000,
+    });
+    // The fetch inside of Node is of an older undici, and speaks to a dispatcher in its manner.
+    const dispatcher = new Dispatcher1Wrapper(agent);
+    this.#init = { dispatcher, redirect: 'error' } as unknown as CallInit;
   }
 
   /** The server's version, such as `1.19.0`. */
   async version(): Promise<string> {
-    const about: { version?: unknown } = await this.#ask('the version', () => this.#client.versionInfo());
-    if (typeof about.version !== 'string') {
+    const { data } = await this.#ask('the version', () => this.#api.root({}, this.#init));
+    const { version } = data as { version?: unknown };
+    if (typeof version !== 'string' || !/^v?\d+\.\d+\.\d+[-+.\w]{0,32}$/.test(version)) {
       throw new TargetError(
         'TargetUnreachable',
         `${this.#url} answers, but not as Qdrant does (no version); check the address and the port`,
       );
     }
-    return about.version.slice(0, 64);
+    return version;
   }
 
   /** @throws {TargetError} `NameTaken` when it exists already: then it is not the one we were about to make. */
   async create(name: string, body: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#ask(`to create collection ${name}`, () =>
-      this.#client.createCollection(name, body as unknown as Parameters<QdrantClient['createCollection']>[1]),
+      this.#api.createCollection({ ...body, collection_name: name }, this.#init),
     );
   }
 
   async exists(name: string): Promise<boolean> {
-    return (await this.#ask(`whether collection ${name} exists`, () => this.#client.collectionExists(name))).exists;
+    const { data } = await this.#ask(`whether collection ${name} exists`, () =>
+      this.#api.collectionExists({ collection_name: name }, this.#init),
+    );
+    return data.result?.exists === true;
   }
 
   /** Deletes a collection; one that is gone already is no error. */
   async delete(name: string): Promise<void> {
-    await this.#ask(`to delete collection ${name}`, () => this.#client.deleteCollection(name, { timeout: 60 }));
+    await this.#ask(`to delete collection ${name}`, () =>
+      this.#api.deleteCollection({ collection_name: name, timeout: 60 }, this.#init),
+    );
   }
 
   async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
@@ -57,32 +96,32 @@ export class Collections {
   }
 }
 
-/** Sorts what the official client throws into the reasons we act on. */
+/**
+ * Sorts what the official client throws into the reasons we act on. Of an answer only Qdrant's own `status.error` is told:
+ * the address is a user's, and what another server says there is not to be read in a status. Hence no cause either.
+ */
 export function targetError(error: unknown, subject: string): TargetError {
-  const { status, message, data, cause } = error as {
-    status?: number;
-    message?: string;
-    data?: { status?: { error?: string } };
-    cause?: { code?: string; message?: string };
-  };
-  const said = String(data?.status?.error ?? cause?.message ?? cause?.code ?? message ?? error).slice(0, 500);
-  if (status === 409)
-    return new TargetError('NameTaken', `${subject} says the name is taken: ${said}`, { cause: error });
+  const { status, data } = (error ?? {}) as { status?: number; data?: { status?: { error?: unknown } } };
+  const words = data?.status?.error;
+  const said = typeof words === 'string' ? words.slice(0, 500) : "not in Qdrant's words";
+  if (status === 409) return new TargetError('NameTaken', `${subject} says the name is taken: ${said}`);
   if (status === 401 || status === 403) {
     return new TargetError(
       'TargetUnreachable',
       `${subject} refused the API key (HTTP ${status}); check it and its rights`,
-      { cause: error },
     );
   }
   if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    return new TargetError('Refused', `${subject} refused (HTTP ${status}): ${said}`, { cause: error });
+    return new TargetError('Refused', `${subject} refused (HTTP ${status}): ${said}`);
   }
-  return new TargetError(
-    'TargetUnreachable',
-    `${subject} cannot be reached${status ? ` (HTTP ${status})` : ''}: ${said}`,
-    {
-      cause: error,
-    },
-  );
+  const why = status === undefined ? fault(error) : `(HTTP ${status}): ${said}`;
+  return new TargetError('TargetUnreachable', `${subject} cannot be reached: ${why}`);
+}
+
+/** Why there was no answer, or none that is Qdrant's. */
+function fault(error: unknown): string {
+  const { cause, name } = (error ?? {}) as { cause?: unknown; name?: string };
+  if (cause instanceof NetError) return `it ${cause.message}`;
+  if (cause !== undefined && cause !== null) return networkFault(cause);
+  return name === 'QdrantClientTimeoutError' ? 'it took too long' : "the answer is not Qdrant's";
 }

@@ -1,5 +1,7 @@
 import type { Isolation } from '../../loadgen/protocol.ts';
+import type { JobSecret } from '../jobs/job-runner.ts';
 import type { TargetIdentity } from '../sweep/identity.ts';
+import type { Collections } from './collections.ts';
 
 /** What a target is, as far as numbers depend on it. */
 export interface TargetInfo {
@@ -14,8 +16,12 @@ export interface TargetInfo {
 /** A Qdrant ready for one build. */
 export interface TargetServer {
   url: string;
-  /** The API key, if any; it travels to the job by environment only. */
-  apiKey?: string;
+  /** The API key, if any, or where it is; it travels to the job by environment only. */
+  apiKey?: JobSecret;
+  /** Made by us, wherever it is. Any other is one a user named, and has to be where such may be. */
+  own: boolean;
+  /** Collections on it. */
+  collections: Collections;
   /** Process id, where the server runs on this machine. */
   pid?: number;
   isolation?: Isolation;

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { NetError } from '../../loadgen/net/net-error.ts';
 import { targetError } from './collections.ts';
 import { coreSplit, LocalTarget, type LocalEngine } from './local/local-target.ts';
 import { TargetError } from './target.ts';
@@ -16,13 +17,17 @@ describe('what Qdrant’s client throws', () => {
     [{ status: 401 }, 'TargetUnreachable', 'check it and its rights'],
     [{ status: 403 }, 'TargetUnreachable', 'HTTP 403'],
     [{ status: 400, data: { status: { error: 'bad m' } } }, 'Refused', 'bad m'],
-    [{ status: 422, message: 'no' }, 'Refused', 'no'],
+    [{ status: 422, message: 'no' }, 'Refused', "not in Qdrant's words"],
     [{ status: 408 }, 'TargetUnreachable', 'HTTP 408'],
     [{ status: 429 }, 'TargetUnreachable', 'HTTP 429'],
     [{ status: 503 }, 'TargetUnreachable', 'HTTP 503'],
     [{ message: 'fetch failed', cause: { code: 'ECONNREFUSED' } }, 'TargetUnreachable', 'ECONNREFUSED'],
     [{ cause: { message: 'socket hang up' } }, 'TargetUnreachable', 'socket hang up'],
-    ['nonsense', 'TargetUnreachable', 'nonsense'],
+    ['nonsense', 'TargetUnreachable', "the answer is not Qdrant's"],
+    [undefined, 'TargetUnreachable', "the answer is not Qdrant's"],
+    [new SyntaxError('root:x:0:0 is no JSON'), 'TargetUnreachable', "the answer is not Qdrant's"],
+    [{ name: 'QdrantClientTimeoutError' }, 'TargetUnreachable', 'it took too long'],
+    [{ cause: new NetError('AddressRefused', 'may not be reached: x') }, 'TargetUnreachable', 'it may not be reached'],
   ])('%j is %s', (error, reason, text) => {
     const sorted = targetError(error, 'Qdrant at x');
     expect(sorted).toBeInstanceOf(TargetError);

@@ -1,3 +1,4 @@
+import { ANYWHERE } from '../../loadgen/net/address-rules.ts';
 import type { Job } from '../../loadgen/protocol.ts';
 import type { FinalMessage, JobRunner } from '../jobs/job-runner.ts';
 import { ExternalTarget } from '../targets/external/external-target.ts';
@@ -56,7 +57,11 @@ export class SimulatedWorld {
   }
 
   target(): Target {
-    const target = new ExternalTarget(this.qdrant.url, this.apiKey);
+    const target = new ExternalTarget({
+      url: this.qdrant.url,
+      ...(this.apiKey ? { apiKey: this.apiKey } : {}),
+      rules: ANYWHERE,
+    });
     return Object.assign(target, {
       remove: async (collection: string): Promise<void> => {
         this.happened.push('remove collection');

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { JobSecret } from '../job-runner.ts';
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../loadgen/protocol.ts';
 import { datasetClaimName, jobName, namePrefix } from './job-name.ts';
@@ -30,9 +31,9 @@ interface JobSpec {
   [field: string]: unknown;
   template: { metadata: { labels: Record<string, string> }; spec: PodSpec };
 }
-const specOf = (of: Job, secrets: readonly string[] = []): JobSpec =>
+const specOf = (of: Job, secrets: Readonly<Record<string, JobSecret>> = {}): JobSpec =>
   jobObject(SWEEP, of, SETTINGS, secrets)['spec'] as JobSpec;
-const podOf = (of: Job, secrets?: readonly string[]): PodSpec => specOf(of, secrets).template.spec;
+const podOf = (of: Job, secrets?: Readonly<Record<string, JobSecret>>): PodSpec => specOf(of, secrets).template.spec;
 
 describe('the names of a sweep’s objects', () => {
   it('are DNS labels of at most 52 characters, whatever the sweep is called', () => {
@@ -78,7 +79,7 @@ describe('what is made for a sweep', () => {
       blockOwnerDeletion: true,
     };
     for (const made of [
-      jobObject(SWEEP, measureJob(), SETTINGS, []),
+      jobObject(SWEEP, measureJob(), SETTINGS, {}),
       jobSecret(SWEEP, measureJob(), 'creds', {}),
       datasetClaim(SWEEP, SETTINGS),
     ]) {
@@ -92,7 +93,7 @@ describe('what is made for a sweep', () => {
   it('has labels that Kubernetes takes, on Jobs and pods alike', () => {
     fc.assert(
       fc.property(sweep, job, (of, asked) => {
-        const made = jobObject({ ...SWEEP, ...of }, asked, SETTINGS, []);
+        const made = jobObject({ ...SWEEP, ...of }, asked, SETTINGS, {});
         const { labels } = (made['spec'] as JobSpec).template.metadata;
         expect(labels).toEqual(made.metadata.labels);
         for (const value of Object.values(labels)) expect(value).toMatch(LABEL_VALUE);
@@ -151,7 +152,7 @@ describe('a Job', () => {
         fc.stringMatching(/^[A-Za-z0-9]{16,40}$/),
         (key, creds) => {
           const secrets = { QDRANT_BENCH_TARGET_API_KEY: `s3cret${key}` };
-          const made = JSON.stringify(jobObject(SWEEP, measureJob(), SETTINGS, Object.keys(secrets)));
+          const made = JSON.stringify(jobObject(SWEEP, measureJob(), SETTINGS, secrets));
           expect(made).not.toContain(secrets.QDRANT_BENCH_TARGET_API_KEY);
           const secret = jobSecret(SWEEP, measureJob(), `creds-${creds}`, secrets);
           expect(secret['stringData']).toMatchObject({ 'nats.creds': `creds-${creds}`, ...secrets });
@@ -160,10 +161,35 @@ describe('a Job', () => {
       ),
     );
     const name = jobName(SWEEP, measureJob());
-    const env = podOf(measureJob(), ['QDRANT_BENCH_TARGET_API_KEY']).containers[0]?.env ?? [];
+    const env = podOf(measureJob(), { QDRANT_BENCH_TARGET_API_KEY: 'x' }).containers[0]?.env ?? [];
     expect(env.find((one) => one.name === 'QDRANT_BENCH_TARGET_API_KEY')).toEqual({
       name: 'QDRANT_BENCH_TARGET_API_KEY',
       valueFrom: { secretKeyRef: { name, key: 'QDRANT_BENCH_TARGET_API_KEY' } },
+    });
+  });
+
+  it('takes from a Secret of the user’s own what is there, and copies nothing of it', () => {
+    const secretKeyRef = { name: 'data', key: 'headers' };
+    const secrets = { QDRANT_BENCH_HEADERS_BASE: { secretKeyRef }, QDRANT_BENCH_TARGET_API_KEY: 'x' };
+    const env = podOf(measureJob(), secrets).containers[0]?.env ?? [];
+    expect(env.find((one) => one.name === 'QDRANT_BENCH_HEADERS_BASE')).toEqual({
+      name: 'QDRANT_BENCH_HEADERS_BASE',
+      valueFrom: { secretKeyRef },
+    });
+    const secret = jobSecret(SWEEP, measureJob(), 'creds', secrets);
+    expect(Object.keys(secret['stringData'] as object)).toEqual([
+      'job.json',
+      'nats.creds',
+      'QDRANT_BENCH_TARGET_API_KEY',
+    ]);
+  });
+
+  it('is told where a user’s URLs may lead', () => {
+    const env = podOf(measureJob()).containers[0]?.env ?? [];
+    const told = Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    expect(told).toMatchObject({
+      QDRANT_BENCH_ADDRESSES_ALLOW: '10.0.0.0/8,data.example',
+      QDRANT_BENCH_ADDRESSES_DENY: '10.96.0.0/12',
     });
   });
 

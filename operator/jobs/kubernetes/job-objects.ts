@@ -1,7 +1,9 @@
+import type { AddressSettings } from '../../../loadgen/net/address-rules.ts';
 import type { Job } from '../../../loadgen/protocol.ts';
 import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
 import { awayFrom, CONTAINER_SECURITY, podSecurity } from '../../owned/pod-defaults.ts';
 import { LABELS, ownerReference, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
+import type { JobSecret } from '../job-runner.ts';
 import { datasetClaimName, jobName } from './job-name.ts';
 
 /** How an installation wants load generators to run. */
@@ -9,6 +11,8 @@ export interface LoadgenPodSettings {
   image: string;
   imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   natsUrl: string;
+  /** Where a user's URLs may lead besides the public internet, and where they never may. */
+  addresses: AddressSettings;
   /** Requests and limits as Kubernetes takes them. Equal ones with a whole `cpu` get cores of their own where the kubelet gives such. */
   resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
   /** Size of the claim that holds a sweep's dataset. */
@@ -51,14 +55,16 @@ export function jobSecret(
   sweep: SweepRef,
   job: Job,
   credentials: string,
-  secrets: Readonly<Record<string, string>>,
+  secrets: Readonly<Record<string, JobSecret>>,
 ): KubeObject {
+  // What is in a Secret already stays there alone.
+  const texts = Object.entries(secrets).filter(([, secret]) => typeof secret === 'string');
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: ownedMetadata(sweep, jobName(sweep, job), jobLabels(job)),
     type: 'Opaque',
-    stringData: { 'job.json': JSON.stringify(job), 'nats.creds': credentials, ...secrets },
+    stringData: { 'job.json': JSON.stringify(job), 'nats.creds': credentials, ...Object.fromEntries(texts) },
   };
 }
 
@@ -84,7 +90,7 @@ export function jobObject(
   sweep: SweepRef,
   job: Job,
   settings: LoadgenPodSettings,
-  secretNames: readonly string[],
+  secrets: Readonly<Record<string, JobSecret>>,
 ): KubeObject {
   const name = jobName(sweep, job);
   const labels = { ...sweepLabels(sweep), ...jobLabels(job) };
@@ -131,9 +137,11 @@ export function jobObject(
                 value('QDRANT_BENCH_JOB', name),
                 value('QDRANT_BENCH_SWEEP', sweep.name),
                 { name: 'QDRANT_BENCH_POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
-                ...secretNames.map((variable) => ({
+                value('QDRANT_BENCH_ADDRESSES_ALLOW', settings.addresses.allow.join(',')),
+                value('QDRANT_BENCH_ADDRESSES_DENY', settings.addresses.deny.join(',')),
+                ...Object.entries(secrets).map(([variable, secret]) => ({
                   name: variable,
-                  valueFrom: { secretKeyRef: { name, key: variable } },
+                  valueFrom: typeof secret === 'string' ? { secretKeyRef: { name, key: variable } } : { ...secret },
                 })),
               ],
               resources: settings.resources,

@@ -5,7 +5,7 @@ import { BusError, type Bus } from '../../bus/bus.ts';
 import type { JobAddress } from '../../bus/subjects.ts';
 import { KINDS } from '../../runtime/kinds.ts';
 import { alreadyExists, type Kube, type KubeKind, type KubeObject } from '../../runtime/kube.ts';
-import { JobLost, type FinalMessage, type JobRunner } from '../job-runner.ts';
+import { JobLost, type FinalMessage, type JobRunner, type JobSecret } from '../job-runner.ts';
 import { DatasetClaim } from './dataset-claim.ts';
 import { LABELS, type SweepRef } from '../../owned/sweep-ref.ts';
 import { jobName, namePrefix } from './job-name.ts';
@@ -135,7 +135,12 @@ export class KubernetesJobRunner implements JobRunner {
     return this.#kube.list(kind, { namespace: this.#sweep.namespace, labelSelector }, signal);
   }
 
-  async #ensure(job: Job, name: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+  async #ensure(
+    job: Job,
+    name: string,
+    secrets: Readonly<Record<string, JobSecret>>,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (await this.#owned.get(KINDS.Job, name, signal)) return;
     if (job.kind !== 'Prepare') await this.#claim.check(signal);
     await this.#owned.get(KINDS.Secret, name, signal);
@@ -144,7 +149,7 @@ export class KubernetesJobRunner implements JobRunner {
     const credentials = await this.#bus.credentials(this.#address(name), expires);
     await this.#kube.apply(jobSecret(this.#sweep, job, credentials, secrets), { force: true }, signal);
     try {
-      await this.#kube.create(jobObject(this.#sweep, job, this.#settings, Object.keys(secrets)), signal);
+      await this.#kube.create(jobObject(this.#sweep, job, this.#settings, secrets), signal);
       this.#log.info({ job: name }, 'Job made');
     } catch (error) {
       if (!alreadyExists(error) || !(await this.#owned.get(KINDS.Job, name, signal))) throw error;

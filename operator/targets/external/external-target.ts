@@ -1,29 +1,45 @@
+import type { AddressRules } from '../../../loadgen/net/address-rules.ts';
+import type { SecretKeyRef } from '../../jobs/job-runner.ts';
 import { Collections } from '../collections.ts';
 import type { Target, TargetInfo, TargetServer } from '../target.ts';
 
+export interface ExternalTargetOptions {
+  /** As the user wrote it. */
+  url: string;
+  apiKey?: string;
+  /** Where pods find the key themselves. */
+  apiKeySecretRef?: SecretKeyRef;
+  /** Where the server may be. */
+  rules: AddressRules;
+}
+
 /** A Qdrant that is there already. We make and delete collections of our own names on it and nothing else. */
 export class ExternalTarget implements Target {
-  readonly #url: string;
-  readonly #apiKey: string | undefined;
-  readonly #collections: Collections;
+  readonly #server: TargetServer;
 
-  constructor(url: string, apiKey?: string) {
-    this.#url = url.replace(/\/$/, '');
-    this.#apiKey = apiKey;
-    this.#collections = new Collections(this.#url, apiKey);
+  constructor({ url, apiKey, apiKeySecretRef, rules }: ExternalTargetOptions) {
+    const given = apiKeySecretRef ? { secretKeyRef: apiKeySecretRef } : apiKey;
+    const plain = url.replace(/\/$/, '');
+    this.#server = {
+      url: plain,
+      own: false,
+      ...(apiKey && given ? { apiKey: given } : {}),
+      collections: new Collections(plain, { ...(apiKey ? { apiKey } : {}), rules }),
+    };
   }
 
   async describe(): Promise<TargetInfo> {
+    const { url, collections } = this.#server;
     return {
-      identity: { kind: 'external', url: this.#url },
-      qdrantVersion: await this.#collections.version(),
-      description: `existing Qdrant at ${this.#url}`,
+      identity: { kind: 'external', url },
+      qdrantVersion: await collections.version(),
+      description: `existing Qdrant at ${url}`,
       unsupported: [],
     };
   }
 
   open(): Promise<TargetServer> {
-    return Promise.resolve({ url: this.#url, ...(this.#apiKey ? { apiKey: this.#apiKey } : {}) });
+    return Promise.resolve(this.#server);
   }
 
   rest(): Promise<void> {
@@ -31,12 +47,12 @@ export class ExternalTarget implements Target {
   }
 
   remove(collection: string): Promise<void> {
-    return this.#collections.delete(collection);
+    return this.#server.collections.delete(collection);
   }
 
   async existing(names: readonly string[]): Promise<Set<string>> {
     const found = new Set<string>();
-    for (const name of names) if (await this.#collections.exists(name)) found.add(name);
+    for (const name of names) if (await this.#server.collections.exists(name)) found.add(name);
     return found;
   }
 

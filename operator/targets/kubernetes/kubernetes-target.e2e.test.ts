@@ -7,7 +7,6 @@ import { KINDS } from '../../runtime/kinds.ts';
 import type { KubeClient } from '../../runtime/kube-client.ts';
 import type { KubeKind, KubeObject } from '../../runtime/kube.ts';
 import { eventually, testKube } from '../../runtime/testing/test-kube.ts';
-import { Collections } from '../collections.ts';
 import { KubernetesTarget, type KubernetesTargetOptions } from './kubernetes-target.ts';
 import type { SweepRef } from '../../owned/sweep-ref.ts';
 import { childName } from './names.ts';
@@ -95,14 +94,14 @@ describe.skipIf(!support.supported)('a Kubernetes target on a cluster', { timeou
 
   it('keeps its collections when the pod is lost, and loses them with the StatefulSet', async () => {
     const running = target();
-    const { url, apiKey } = await running.open('c', signal);
-    await new Collections(url, apiKey).create('c', { vectors: { size: 4, distance: 'Cosine' } });
+    const { collections } = await running.open('c', signal);
+    await collections.create('c', { vectors: { size: 4, distance: 'Cosine' } });
     expect(await running.existing(['c', 'd'], signal)).toEqual(new Set(['c']));
     await kube.delete(at(KINDS.Pod, podName(name)));
     expect(await running.existing(['c', 'd'], signal)).toEqual(new Set(['c']));
     await running.remove('c', signal);
     expect(await running.existing(['c'], signal)).toEqual(new Set());
-    await new Collections(url, apiKey).create('c', { vectors: { size: 4, distance: 'Cosine' } });
+    await collections.create('c', { vectors: { size: 4, distance: 'Cosine' } });
     await kube.delete(at(KINDS.StatefulSet, name));
     await eventually(async () => !(await kube.get(at(KINDS.PersistentVolumeClaim, claimName(name)))), 90_000);
     expect(await target().existing(['c'], signal)).toEqual(new Set());

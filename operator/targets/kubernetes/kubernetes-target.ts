@@ -1,5 +1,6 @@
 import { humanBytes, quantityValue } from '../../../crds/quantity.ts';
 import type { SweepSpec } from '../../../crds/sweep/sweep-spec.ts';
+import { ANYWHERE } from '../../../loadgen/net/address-rules.ts';
 import { type Clock, sleep, systemClock } from '../../runtime/clock.ts';
 import type { Kube, KubeObject } from '../../runtime/kube.ts';
 import { Collections } from '../collections.ts';
@@ -102,8 +103,8 @@ export class KubernetesTarget implements Target {
     const known = this.#open;
     // An evicted pod comes back elsewhere; a deleted one has to be made again.
     const alive = known && (await known.collections.version().then(Boolean, () => false));
-    const { url, apiKey } = alive ? known : await this.#ensure(signal);
-    return { url, apiKey };
+    const { url, apiKey, collections } = alive ? known : await this.#ensure(signal);
+    return { url, own: true, apiKey, collections };
   }
 
   /** The server rests by having nothing to do: stopping it would cost a start each time and free its CPU for others. */
@@ -147,7 +148,7 @@ export class KubernetesTarget implements Target {
   async #ensure(signal: AbortSignal): Promise<Open> {
     const { apiKey, service } = await this.#workload.ensure(signal);
     const url = this.#options.address?.(service) ?? clusterAddress(service);
-    this.#open = { url, apiKey, collections: new Collections(url, apiKey) };
+    this.#open = { url, apiKey, collections: new Collections(url, { apiKey, rules: ANYWHERE }) };
     return this.#open;
   }
 

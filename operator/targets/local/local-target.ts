@@ -3,6 +3,8 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Isolation } from '../../../loadgen/protocol.ts';
+import { ANYWHERE } from '../../../loadgen/net/address-rules.ts';
+import { Collections } from '../collections.ts';
 import { TargetError, type Target, type TargetInfo, type TargetServer } from '../target.ts';
 
 /** A Qdrant process on this machine. */
@@ -54,7 +56,8 @@ export class LocalTarget implements Target {
   async open(collection: string, signal: AbortSignal): Promise<TargetServer> {
     const engine = this.#engines.get(collection) ?? (await this.#start(collection, signal));
     const isolation = coreSplit(availableParallelism());
-    return { url: engine.url, pid: engine.pid, ...(isolation ? { isolation } : {}) };
+    const collections = new Collections(engine.url, { rules: ANYWHERE });
+    return { url: engine.url, own: true, collections, pid: engine.pid, ...(isolation ? { isolation } : {}) };
   }
 
   async rest(collection: string): Promise<void> {

@@ -13,6 +13,7 @@ export const SWEEP: SweepRef = {
 export const SETTINGS: LoadgenPodSettings = {
   image: 'qdrant-bench:test',
   imagePullPolicy: 'Never',
+  addresses: { allow: ['10.0.0.0/8', 'data.example'], deny: ['10.96.0.0/12'] },
   natsUrl: 'nats://nats.qdrant-bench:4222',
   resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory: '1Gi' } },
   datasetStorage: '1Gi',
