@@ -3,7 +3,7 @@ import { StoreError } from '../operator/runs/run-store.ts';
 import { RecordError } from '../operator/runs/storable.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { createLogger } from '../operator/logger.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, stoppedExit } from './exit-codes.ts';
 import { HELP } from './help.ts';
 import { InvalidInput } from './input.ts';
 import { list } from './list.ts';
@@ -30,15 +30,12 @@ export async function cli(argv: readonly string[], io: Omit<Io, 'log'>): Promise
         return 0;
     }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const { message, stack = '' } = error as Error;
     io.progress.write(`qdrant-bench: ${message}\n`);
     if (error instanceof UsageError || error instanceof InvalidInput || error instanceof RecordError)
       return EXIT.invalidInput;
-    if (error instanceof StoreError) {
-      if (error.reason === 'StoreUnreachable') return EXIT.unreachable;
-      return error.reason === 'StoreFull' || error.reason === 'StoreLocked' ? EXIT.resumable : EXIT.ourFault;
-    }
-    if (error instanceof Error && error.stack) io.progress.write(`${error.stack}\n`);
+    if (error instanceof StoreError) return stoppedExit(error.reason);
+    io.progress.write(`${stack}\n`);
     return EXIT.ourFault;
   }
 }

@@ -12,11 +12,14 @@ export const EXIT = {
 
 /** The exit code for how a sweep ended. */
 export function exitCode({ stopped, status }: Pick<Conclusion, 'stopped' | 'status'>): number {
-  switch (stopped) {
-    case undefined:
-      return status.conditions.some(({ type, status: value }) => type === 'GoalMet' && value === 'True')
-        ? EXIT.goalMet
-        : EXIT.goalNotMet;
+  if (stopped) return stoppedExit(stopped);
+  const met = status.conditions.some(({ type, status: value }) => type === 'GoalMet' && value === 'True');
+  return met ? EXIT.goalMet : EXIT.goalNotMet;
+}
+
+/** The exit code for what stopped short: what is wrong with the input, what can be gone on with later, or neither. */
+export function stoppedExit(reason: NonNullable<Conclusion['stopped']>): number {
+  switch (reason) {
     case 'InvalidSpec':
     case 'DatasetInvalid':
       return EXIT.invalidInput;
@@ -25,6 +28,7 @@ export function exitCode({ stopped, status }: Pick<Conclusion, 'stopped' | 'stat
     case 'StoreUnreachable':
       return EXIT.unreachable;
     case 'Interrupted':
+    case 'HistoryLost':
     case 'StoreFull':
     case 'StoreLocked':
       return EXIT.resumable;
