@@ -337,6 +337,30 @@ describe.skipIf(!support.supported)('the operator on a cluster', () => {
     },
   );
 
+  it('goes nowhere a user’s URL may not lead, and says what kind of address it was', { timeout: 300_000 }, async () => {
+    await using server = await startTestEngine({ host: cluster.host });
+    const inside = { url: 'http://127.0.0.1:8080/metrics', format: 'fvecs' };
+    await cluster.apply(NAMESPACE, 'metadata', {
+      target: { external: { url: 'http://169.254.169.254' } },
+      dataset: SYNTHETIC,
+    });
+    await cluster.apply(NAMESPACE, 'loopback', {
+      target: { external: { url: server.engine.url } },
+      dataset: { vectors: { base: inside, queries: inside, distance: 'Cosine' } },
+    });
+    const said = (name: string, type: string): Promise<string> =>
+      cluster.until(
+        async () => {
+          const found = condition(await status(name), type);
+          return found?.status === 'False' && found.message;
+        },
+        120,
+        async () => [await status(name), await operatorLog()],
+      );
+    expect(await said('metadata', 'TargetReady')).toContain('the address is link-local');
+    expect(await said('loopback', 'DatasetReady')).toContain('the address is loopback');
+  });
+
   it('has the API server refuse what is not valid, naming the field', async () => {
     await expect(
       cluster.apply(NAMESPACE, 'malformed', { target: { kubernetes: {} }, dataset: SYNTHETIC, budget: { builds: 0 } }),
