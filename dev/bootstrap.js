@@ -15,7 +15,7 @@ const TASKS = {
   test: 'dev/test.ts',
   check: 'dev/check.ts',
   bench: 'bench/main.ts',
-  faults: 'dev/faults.ts',
+  faults: 'dev/faults/main.ts',
   qdrant: 'dev/qdrant/main.ts',
   cluster: 'dev/cluster/main.ts',
   images: 'dev/images/main.ts',

@@ -26,6 +26,7 @@ const ENTRY_POINTS = [
   'manifests/main.ts',
   'dev/qdrant/main.ts',
   'dev/cluster/main.ts',
+  'dev/faults/main.ts',
   'dev/images/main.ts',
 ];
 
