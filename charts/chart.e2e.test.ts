@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { crdText } from '../crds/generate/main.ts';
+import { KINDS } from '../crds/kinds.ts';
 import { ensureGoTools } from '../dev/go/tools.ts';
 import { readConfig } from '../operator/config.ts';
 import { busKeysToSecret, generateBusKeys } from '../operator/bus/auth.ts';
@@ -114,16 +115,24 @@ describe.each(variants)('the chart with %s', (_, values) => {
 });
 
 describe('the chart', () => {
-  it('has our version, and the generated CRD', async () => {
+  it('has our version, and the generated CRDs', async () => {
     const { version } = JSON.parse(readFileSync(join(CHART, '../../package.json'), 'utf8')) as { version: string };
     expect(parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8'))).toMatchObject({ version, appVersion: version });
-    const crd = (await render()).find(({ kind }) => kind === 'CustomResourceDefinition');
-    const generated = parse(await crdText()) as Rendered;
-    expect(crd).toEqual({
-      ...generated,
-      metadata: { name: generated.metadata.name, annotations: crd?.metadata.annotations, labels: crd?.metadata.labels },
-    });
-    expect(crd?.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    const crds = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
+    expect(crds).toHaveLength(KINDS.length);
+    for (const kind of KINDS) {
+      const generated = parse(await crdText(kind)) as Rendered;
+      const crd = crds.find(({ metadata }) => metadata.name === generated.metadata.name);
+      expect(crd).toEqual({
+        ...generated,
+        metadata: {
+          name: generated.metadata.name,
+          annotations: crd?.metadata.annotations,
+          labels: crd?.metadata.labels,
+        },
+      });
+      expect(crd?.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    }
     const unkept = (await render({ crds: { keep: false } })).find(({ kind }) => kind === 'CustomResourceDefinition');
     expect(unkept?.metadata.annotations).toBeUndefined();
     expect((await render({ crds: { enabled: false } })).map(({ kind }) => kind)).not.toContain(

@@ -54,6 +54,16 @@ describe('reading a sweep', () => {
     await expect(readSweep(file, {})).rejects.toThrow(message);
   });
 
+  it('refuses what this version cannot do, field by field', async () => {
+    const file = write('g.yaml', vectors('{kubernetes: {nodes: 3, storage: 1Gi}}'));
+    const refused = readSweep(file, {});
+    await expect(refused).rejects.toThrow(InvalidInput);
+    await expect(refused).rejects.toThrow('spec.target.kubernetes.nodes: 3 is not supported by this version');
+    await expect(refused).rejects.toThrow('spec.target.kubernetes.storage: not supported by this version');
+    // Another target takes their place.
+    await expect(readSweep(file, { qdrant: 'http://localhost:6333' })).resolves.toBeDefined();
+  });
+
   it('refuses a namespace that is none', async () => {
     await expect(readSweep(write('f.yaml', vectors('{kubernetes: {}}')), { namespace: 'Not Good' })).rejects.toThrow(
       'metadata.namespace',

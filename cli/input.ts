@@ -3,7 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { formatFieldErrors } from '../crds/field-error.ts';
 import { MAX_RESOURCE_BYTES, parseSweep } from '../crds/parse.ts';
-import type { QdrantSweep } from '../crds/sweep/sweep.ts';
+import { sweepSchema, type QdrantSweep } from '../crds/sweep/sweep.ts';
+import { unsupportedFields } from '../crds/unsupported-fields.ts';
 
 /** The file cannot be run; the message names what is wrong with it. */
 export class InvalidInput extends Error {
@@ -21,21 +22,25 @@ export async function readSweep(
   const text = await readBounded(file);
   const { sweep, errors } = parseSweep(text);
   if (errors) throw new InvalidInput(`${file} is not a valid QdrantSweep:\n${formatFieldErrors(errors)}`);
-  const { dataset, target } = sweep.spec;
+  const price = sweep.spec.target.kubernetes?.pricePerHour ?? sweep.spec.target.external?.pricePerHour;
+  const target = overrides.qdrant
+    ? { external: { url: new URL(overrides.qdrant).origin, ...(price ? { pricePerHour: price } : {}) } }
+    : sweep.spec.target;
+  const unable = unsupportedFields(sweepSchema, { ...sweep, spec: { ...sweep.spec, target } }, []);
+  if (unable.length > 0)
+    throw new InvalidInput(`${file} asks for more than this version can do:\n${formatFieldErrors(unable)}`);
+  const { dataset } = sweep.spec;
   const { vectors } = dataset;
   const absolute = <S extends { url: string } | undefined>(source: S): S =>
     source?.url.startsWith('file:')
       ? { ...source, url: new URL(source.url, pathToFileURL(`${dirname(resolve(file))}/`)).href }
       : source;
-  const price = target.kubernetes?.pricePerHour ?? target.external?.pricePerHour;
   const changed: QdrantSweep = {
     ...sweep,
     metadata: { ...sweep.metadata, namespace: overrides.namespace ?? sweep.metadata.namespace ?? 'default' },
     spec: {
       ...sweep.spec,
-      ...(overrides.qdrant
-        ? { target: { external: { url: new URL(overrides.qdrant).origin, ...(price ? { pricePerHour: price } : {}) } } }
-        : {}),
+      target,
       ...(vectors
         ? {
             dataset: {

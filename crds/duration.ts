@@ -1,5 +1,5 @@
 /** Go durations of hours, minutes, seconds and milliseconds: `168h`, `1h30m`, `1.5s`, `250ms`. RE2-safe, so the API server can use it. */
-export const DURATION_PATTERN = /^([0-9]{1,9}(\.[0-9]{1,9})?(ms|h|m|s)){1,4}$/;
+export const DURATION_PATTERN = /^([0-9]{1,6}(\.[0-9]{1,9})?(ms|h|m|s)){1,4}$/;
 
 const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001 };
 

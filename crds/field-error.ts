@@ -82,7 +82,9 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
     case 'too_small':
       if (issue.origin === 'string') return invalid(`${field} in body should be at least ${issue.minimum} chars long`);
       if (issue.origin === 'array') return invalid(`${field} in body should have at least ${issue.minimum} items`);
-      return invalid(`${field} in body should be greater than or equal to ${issue.minimum}`);
+      return invalid(
+        `${field} in body should be greater than ${issue.inclusive ? 'or equal to ' : ''}${issue.minimum}`,
+      );
     case 'too_big':
       if (issue.origin === 'string')
         return [{ field, message: `Too long: may not be more than ${issue.maximum} bytes` }];
@@ -90,9 +92,10 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown): FieldError[] {
         const length = Array.isArray(value) ? value.length : '?';
         return [{ field, message: `Too many: ${length}: must have at most ${issue.maximum} items` }];
       }
-      return invalid(`${field} in body should be less than or equal to ${issue.maximum}`);
-    case 'invalid_format':
-      return invalid(issue.message);
+      return invalid(`${field} in body should be less than ${issue.inclusive ? 'or equal to ' : ''}${issue.maximum}`);
+    case 'custom':
+      // Lists and maps have their own wording, without the value before it.
+      return issue.params?.['whole'] === true ? [{ field, message: issue.message }] : invalid(issue.message);
     default:
       return invalid(issue.message);
   }

@@ -31,9 +31,9 @@ describe('parseSweep', () => {
     [
       'two targets',
       { target: { kubernetes: {}, external: { url: 'http://localhost:6333' } } },
-      'spec.target: Invalid value: "object": exactly one of kubernetes, external must be set',
+      'spec.target: Invalid value: "object": exactly one of qdrantCloud, kubernetes, external must be set',
     ],
-    ['no target', { target: {} }, 'exactly one of kubernetes, external must be set'],
+    ['no target', { target: {} }, 'exactly one of qdrantCloud, kubernetes, external must be set'],
     ['a misspelt field', { budgte: { builds: 2 } }, 'spec.budgte: unknown field; did you mean "budget"?'],
     ['a misspelt nested field', { budget: { bilds: 2 } }, 'spec.budget.bilds: unknown field; did you mean "builds"?'],
     ['an unknown field', { zzz: 1 }, 'spec.zzz: unknown field; remove it'],
@@ -56,7 +56,7 @@ describe('parseSweep', () => {
     [
       'an unknown choice',
       { judge: { strategy: 'grid' } },
-      'spec.judge.strategy: Unsupported value: "grid": supported values: "Adaptive", "Grid", "Random"; did you mean "Grid"?',
+      'spec.judge.strategy: Unsupported value: "grid": supported values: "Adaptive", "Grid", "Random", "Rules"; did you mean "Grid"?',
     ],
     ['a bad duration', { budget: { duration: 'about 7 days' } }, 'must be a duration such as'],
     ['a duration too short', { budget: { duration: '10ms' } }, 'must be at least 1s'],
@@ -130,6 +130,18 @@ describe('parseSweep', () => {
 
   it('finds the sweep among other documents', () => {
     expect(parseSweep(`apiVersion: v1\nkind: Namespace\n---\n${quickstart}`).sweep?.metadata.name).toBe('quickstart');
+  });
+
+  it('reads null as the API server does: a field that is not there, or no item of a list', () => {
+    expect(parseSweep(withSpec({ judge: null, target: { kubernetes: {}, external: null } })).errors).toBeUndefined();
+    expect(errorsOf(withSpec({ dataset: null }))).toBe('spec.dataset: Required value');
+    expect(errorsOf(withSpec({ budgte: null }))).toContain('spec.budgte: unknown field');
+    expect(errorsOf(withSpec({ parameters: [{ name: 'x', numbers: [null] }] }))).toContain(
+      'spec.parameters[0].numbers[0]',
+    );
+    const config = { scalar: null };
+    const kept = parseSweep(withSpec({ quantizations: [{ name: 'a', config }] })).sweep;
+    expect(kept?.spec.quantizations).toEqual([{ name: 'a', config }]);
   });
 
   it('never throws, whatever the text', () => {

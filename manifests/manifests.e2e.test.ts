@@ -5,7 +5,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { render, type Rendered } from '../charts/testing/render.ts';
 import { crdText } from '../crds/generate/main.ts';
+import { crdName } from '../crds/kinds.ts';
 import { parseSweep } from '../crds/parse.ts';
+import { SWEEP } from '../crds/sweep/sweep.ts';
 import { ensureGoTools } from '../dev/go/tools.ts';
 import { main } from './main.ts';
 import { imageValues, mergeValues, quickstart } from './quickstart.ts';
@@ -31,8 +33,8 @@ describe('the quickstart', () => {
         .map(({ kind, metadata }) => `${kind}/${metadata.name.replace('qb-qdrant-bench', 'qdrant-bench')}`)
         .toSorted();
     expect(byName(chart)).toEqual(byName(await render(values)));
-    const crd = chart.find(({ kind }) => kind === 'CustomResourceDefinition');
-    expect(crd?.spec).toEqual((parse(await crdText()) as Rendered).spec);
+    const crd = chart.find(({ metadata }) => metadata.name === crdName(SWEEP));
+    expect(crd?.spec).toEqual((parse(await crdText(SWEEP)) as Rendered).spec);
     const example = parseSweep(readFileSync(join(import.meta.dirname, '../examples/quickstart.yaml'), 'utf8')).sweep;
     expect(parseSweep(sweep).sweep).toEqual({ ...example, metadata: { ...example?.metadata, namespace: 'team-a' } });
   });

@@ -1,70 +1,85 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../charts/testing/run.ts';
-import { startApiServer, type TestApiServer } from '../../dev/cluster/testing/api-server.ts';
-import { ensureGoTools } from '../../dev/go/tools.ts';
-import { parseSweep } from '../parse.ts';
+import { parseAllDocuments, stringify } from 'yaml';
+import { crdName, KINDS } from '../kinds.ts';
+import { EXPERIMENT } from '../experiment/experiment.ts';
+import { parseResource, parseSweep } from '../parse.ts';
+import { PROMOTION } from '../promotion/promotion.ts';
+import { SWEEP } from '../sweep/sweep.ts';
 import { sweepStatusSchema, type SweepStatus } from '../sweep/sweep-status.ts';
-import { CRD_NAME } from './custom-resource-definition.ts';
+import { CrdServer } from '../testing/crd-server.ts';
+import { fuzzedResources } from '../testing/fuzz.ts';
+import { changedExample, fullExample, type TestObject } from '../testing/objects.ts';
+import { REFUSED } from '../testing/refused.ts';
 
 const root = join(import.meta.dirname, '../..');
-const crdFile = join(root, 'crds', `${CRD_NAME}.yaml`);
-const examples = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.yaml'))
-  .map((file) => [file, readFileSync(join(root, 'examples', file), 'utf8')] as const);
+/** The contract's own examples, where they are at hand. */
+const contract = join(process.env['QDRANT_BENCH_DATA'] ?? join(root, '../shared/data'), '../design/api');
 
-let server: TestApiServer;
-let kubectlPath: string;
+/** Every object in the YAML files of a folder, with the file's name. */
+function objectsIn(folder: string): [file: string, object: TestObject][] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.yaml'));
+  return files.flatMap((file) => {
+    // Two checksums there stand for any: an ellipsis, and digits that YAML takes for the number 0.
+    const text = readFileSync(join(folder, file), 'utf8').replaceAll(
+      /sha256: ("…"|0{64})/g,
+      `sha256: "${'0'.repeat(64)}"`,
+    );
+    return parseAllDocuments(text).map((document): [string, TestObject] => [file, document.toJS() as TestObject]);
+  });
+}
+
+const examples = objectsIn(join(root, 'examples'));
+const contracts = existsSync(contract) ? objectsIn(contract) : [];
+
+let server: CrdServer;
 beforeAll(async () => {
-  const onProgress = (line: string) => process.stderr.write(`  ${line}\n`);
-  ({ kubectl: kubectlPath } = await ensureGoTools(['kubectl'], { onProgress }));
-  server = await startApiServer({ onProgress });
-  await kubectl(['apply', '--server-side', '-f', crdFile]);
-  await kubectl(['wait', '--for=condition=Established', '--timeout=60s', `crd/${CRD_NAME}`]);
-  // Established is said a moment before the server serves the kind, and its documentation, everywhere.
-  for (
-    let tries = 0;
-    (await kubectl(['explain', 'qdrantsweeps'], { fails: true })).code !== 0 && tries < 100;
-    tries += 1
-  ) {
-    await sleep(200);
-  }
+  server = await CrdServer.start();
 }, 900_000);
 afterAll(() => server?.stop());
 
-/** Runs kubectl against the server; a failure that is not expected throws with what it said. */
-async function kubectl(
-  args: readonly string[],
-  { input = '', fails = false }: { input?: string; fails?: boolean } = {},
-) {
-  // Its own cache folder: kubectl keeps a server's discovery for hours, by its address.
-  const own = ['--kubeconfig', server.kubeconfig, '--cache-dir', join(server.dir, 'kubectl-cache')];
-  const result = await run(kubectlPath, [...own, ...args], input);
-  if (result.code !== 0 && !fails) throw new Error(`kubectl ${args.join(' ')}: ${result.stderr}`);
-  return result;
-}
+const kubectl: CrdServer['kubectl'] = (...args) => server.kubectl(...args);
 
-const quickstart = parseSweep(examples.find(([file]) => file === 'quickstart.yaml')?.[1] ?? '').sweep;
+const quickstart = examples.find(([file]) => file === 'quickstart.yaml')?.[1] as TestObject;
 
 /** The quickstart under a name with some parts of its spec replaced; `undefined` removes one. As JSON: no YAML version has a say. */
 const sweep = (name: string, spec: Record<string, unknown> = {}): string =>
-  JSON.stringify({ ...quickstart, metadata: { name }, spec: { ...quickstart?.spec, ...spec } });
+  JSON.stringify({ ...quickstart, metadata: { name }, spec: { ...quickstart.spec, ...spec } });
 
 const dryRun = (input: string) => kubectl(['create', '--dry-run=server', '-f', '-'], { input, fails: true });
 
 describe('the API server', () => {
-  it('takes the CRD as structural and within the cost of its rules', async () => {
-    const { stdout } = await kubectl(['get', 'crd', CRD_NAME, '-o', 'json']);
+  it.each(KINDS)('takes the CRD of $kind as structural and within the cost of its rules', async (kind) => {
+    const { stdout } = await kubectl(['get', 'crd', crdName(kind), '-o', 'json']);
     const { status } = JSON.parse(stdout) as { status: { conditions: { type: string; status: string }[] } };
     const conditions = Object.fromEntries(status.conditions.map(({ type, status }) => [type, status]));
     expect(conditions).toEqual({ NamesAccepted: 'True', Established: 'True' });
   });
 
-  it.each(examples)('accepts examples/%s', async (_, text) => {
-    expect(await dryRun(text)).toMatchObject({ code: 0, stderr: '' });
-  });
+  const applied = async (object: TestObject) => {
+    const input = stringify({ ...object, metadata: { ...object.metadata, namespace: 'default' } });
+    const apply = ['apply', '--server-side', '--validate=strict', '-f', '-'];
+    expect(await kubectl(apply, { input, fails: true })).toMatchObject({ code: 0, stderr: '' });
+    if (object.status === undefined) return;
+    expect(await kubectl([...apply, '--subresource=status'], { input, fails: true })).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    const { kind, metadata } = object;
+    const stored = await kubectl(['get', kind, metadata.name, '-o', 'json']);
+    expect((JSON.parse(stored.stdout) as TestObject).status).toEqual(object.status);
+  };
+
+  it.each(examples)('takes examples/%s, spec and status, by server-side apply', (_, object) => applied(object));
+
+  it.skipIf(contracts.length === 0)(
+    "takes the contract's examples, spec and status, by server-side apply",
+    async () => {
+      expect(new Set(contracts.map(([, { kind }]) => kind)).size).toBe(KINDS.length);
+      for (const [, object] of contracts) await applied(object);
+    },
+  );
 
   const file = { url: 'file:a.fvecs' };
   const price = { amount: '0.20', currency: 'USD' };
@@ -151,44 +166,9 @@ describe('the API server', () => {
     expect(await dryRun(text)).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it.each<[string, Record<string, unknown>]>([
-    ['a missing part', { dataset: undefined }],
-    ['two targets', { target: { kubernetes: {}, external: { url: 'http://localhost:6333' } } }],
-    ['no target', { target: {} }],
-    ['a misspelt field', { budgte: { builds: 2 } }],
-    ['a misspelt nested field', { budget: { bilds: 2 } }],
-    ['a number too small', { budget: { builds: 0 } }],
-    ['a number too large', { constraints: { recall: { min: 1.5 } } }],
-    ['a text for a boolean', { suspend: 'yes' }],
-    ['a text for a number', { constraints: { recall: { min: 'high' } } }],
-    ['a list for an object', { budget: [] }],
-    ['an unknown choice', { judge: { strategy: 'grid' } }],
-    ['a missing choice', { objectives: [{ goal: 'Maximize' }] }],
-    ['a bad duration', { budget: { duration: 'about 7 days' } }],
-    ['a negative duration', { workload: { duration: '-5s' } }],
-    ['a duration too short', { budget: { duration: '10ms' } }],
-    ['a bad quantity', { constraints: { memory: { max: '4 GB' } } }],
-    ['too many items', { objectives: Array.from({ length: 5 }, () => ({ metric: 'recall', goal: 'Maximize' })) }],
-    ['too few items', { objectives: [] }],
-    ['a text too long', { parameters: [{ name: `a${'b'.repeat(200)}`, numbers: [1] }] }],
-    ['an empty text', { parameters: [{ name: 'x', choices: [''] }] }],
-    ['a range upside down', { parameters: [{ name: 'x', range: { min: 3, max: 1 } }] }],
-    ['a log range from 0', { parameters: [{ name: 'x', range: { min: 0, max: 1, scale: 'Log' } }] }],
-    ['two ways to give values', { parameters: [{ name: 'x', numbers: [1], choices: ['a'] }] }],
-    ['a percentile we do not measure', { constraints: { latency: [{ percentile: 42, max: '1s' }] } }],
-    ['a URL with credentials', { target: { external: { url: 'https://u:p@host' } } }],
-    ['a URL with a path', { target: { external: { url: 'https://host/a' } } }],
-    ['a URL of another kind', { dataset: { vectors: { base: { url: 'ftp://x' }, queries: file, distance: 'Dot' } } }],
-    ['a short checksum', { dataset: { vectors: { base: { ...file, sha256: 'ab' }, queries: file, distance: 'Dot' } } }],
-    ['money as a float', { target: { kubernetes: { pricePerHour: { amount: 'a lot', currency: 'dollar' } } } }],
-    [
-      'a Secret name in capitals',
-      { target: { external: { url: 'http://q', apiKeySecretRef: { name: 'Q', key: 'k' } } } },
-    ],
-    ['several at once', { budget: { builds: 0 }, parallelism: 2, workload: { repeats: 50 } }],
-  ])('refuses %s with all that the CLI says', async (_, spec) => {
-    const text = sweep('bad', spec);
-    const { errors = [] } = parseSweep(text);
+  it.each(REFUSED)('refuses %s, in the words of the CLI', async (_, kind, changes) => {
+    const text = JSON.stringify(changedExample(kind, changes));
+    const { errors = [] } = parseResource(kind, text);
     const { code, stderr } = await dryRun(text);
     expect(code).not.toBe(0);
     expect(errors.length).toBeGreaterThan(0);
@@ -196,6 +176,22 @@ describe('the API server', () => {
       expect(stderr).toContain(field);
       expect(stderr).toContain(essence(message));
     }
+  });
+
+  it.each(KINDS)('and the CLI agree on any $kind, valid or hostile', async (kind) => {
+    const made = fuzzedResources(kind, { seed: 20_261_121, count: 200 });
+    const apart: unknown[] = [];
+    let accepted = 0;
+    for (const { body, hostile } of made) {
+      const { errors } = parseResource(kind, body);
+      const { status, message } = await server.wouldCreate(kind, body);
+      expect(status).toBeLessThan(500);
+      if (status < 300) accepted += 1;
+      if (status < 300 !== (errors === undefined)) apart.push({ hostile, errors, message, body });
+    }
+    expect(apart).toEqual([]);
+    expect(accepted).toBeGreaterThan(10);
+    expect(accepted).toBeLessThan(190);
   });
 
   it.each(['two.labels', 'a'.repeat(64)])(
@@ -213,6 +209,7 @@ describe('the API server', () => {
 function essence(message: string): string {
   return message
     .replace(/^Invalid value: ("(?:[^"\\]|\\.)*"|[^:]*): /, '')
+    .replace(/^Duplicate value: .*$/s, 'Duplicate value')
     .replace(/^.* in body must be of type .*$/s, 'in body must be of type')
     .replace(/^unknown field; .*$/s, 'unknown field')
     .replace(/; did you mean .*$/s, '')
@@ -221,7 +218,9 @@ function essence(message: string): string {
 
 describe('a sweep that exists', () => {
   const patch = (name: string, body: unknown, subresource: string[] = []) =>
-    kubectl(['patch', 'qsw', name, '--type=merge', '-p', JSON.stringify(body), ...subresource], { fails: true });
+    kubectl(['patch', SWEEP.shortName, name, '--type=merge', '-p', JSON.stringify(body), ...subresource], {
+      fails: true,
+    });
 
   it('keeps its kind of target, and its dataset once that is prepared', async () => {
     await kubectl(['create', '-f', '-'], { input: sweep('kept') });
@@ -267,10 +266,87 @@ describe('a sweep that exists', () => {
   });
 });
 
+describe('other kinds that exist', () => {
+  const create = (object: TestObject) => kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
+  const patch = (kind: string, name: string, body: unknown, more: string[] = []) =>
+    kubectl(['patch', kind, name, '--type=merge', '-p', JSON.stringify(body), ...more], { fails: true });
+
+  it('keep what is immutable', async () => {
+    await create(changedExample(EXPERIMENT, {}, 'kept'));
+    const external = { spec: { target: { qdrantCloud: null, external: { url: 'http://q:6333' } } } };
+    expect((await patch('emx', 'kept', external)).stderr).toContain(
+      'spec.target: Invalid value: the kind of target is immutable; make a new EmbeddingExperiment instead',
+    );
+    const pages = (maxPages: number) => ({ spec: { corpus: { documents: { maxPages } } } });
+    expect((await patch('emx', 'kept', pages(300))).code).toBe(0);
+    const prepared = { status: { environment: { corpusDigest: 'sha256:abc' } } };
+    expect((await patch('emx', 'kept', prepared, ['--subresource=status'])).code).toBe(0);
+    expect((await patch('emx', 'kept', pages(200))).stderr).toContain(
+      'spec.corpus: Invalid value: immutable once prepared',
+    );
+    await create(changedExample(PROMOTION, {}, 'kept'));
+    expect((await patch('qpr', 'kept', { spec: { alias: 'other' } })).stderr).toContain(
+      'spec.alias: Invalid value: immutable: an alias has one owner',
+    );
+  });
+
+  it('show their figures', async () => {
+    for (const kind of [EXPERIMENT, PROMOTION]) {
+      const { metadata, ...object } = fullExample(kind);
+      const shown = { ...object, metadata: { ...metadata, name: 'shown' } };
+      await create(shown);
+      expect((await patch(kind.shortName, 'shown', { status: shown.status }, ['--subresource=status'])).code).toBe(0);
+    }
+    const tableOf = async (shortName: string) =>
+      words((await kubectl(['get', shortName, 'shown', '-o', 'wide'])).stdout);
+    const [experimentHead, experiment] = await tableOf('emx');
+    expect(experimentHead).toEqual([
+      'NAME',
+      'PHASE',
+      'ARMS',
+      'READY',
+      'WINNER',
+      'BY',
+      'AGE',
+      'GOAL',
+      'ACCEPTED',
+      'DRIFTED',
+    ]);
+    expect(experiment?.slice(0, 6)).toEqual(['shown', 'Completed', '3', '3', 'both', 'Quality']);
+    expect(experiment?.at(-1)).toBe('SignificantlyBetter');
+    const [promotionHead, promotion] = await tableOf('qpr');
+    expect(promotionHead).toEqual(['NAME', 'ALIAS', 'PHASE', 'COLLECTION', 'MODEL', 'AGE', 'APPROVED', 'ACCEPTED']);
+    expect(promotion?.slice(0, 5)).toEqual(['shown', 'handbook', 'Live', 'qb-77aa', 'large']);
+  });
+});
+
+describe('two who apply one resource', () => {
+  it('own a parameter each', async () => {
+    const apply = (manager: string, parameters: unknown[]) => {
+      const { apiVersion, kind } = quickstart;
+      const spec = manager === 'first' ? { ...quickstart.spec, parameters } : { parameters };
+      const input = JSON.stringify({ apiVersion, kind, metadata: { name: 'shared' }, spec });
+      return kubectl(['apply', '--server-side', '--field-manager', manager, '-f', '-'], { input });
+    };
+    await apply('first', [{ name: 'hnsw_config.m', numbers: [8, 16] }]);
+    await apply('second', [{ name: 'params.hnsw_ef', numbers: [64, 128] }]);
+    const stored = JSON.parse((await kubectl(['get', 'qsw', 'shared', '-o', 'json'])).stdout) as TestObject;
+    expect(stored.spec['parameters']).toEqual([
+      { name: 'hnsw_config.m', numbers: [8, 16] },
+      { name: 'params.hnsw_ef', numbers: [64, 128] },
+    ]);
+  });
+});
+
 describe('kubectl explain', () => {
-  it('reads like documentation', async () => {
+  it.each(KINDS)('reads like documentation for $kind', async ({ shortName, description }) => {
+    const { stdout } = await kubectl(['explain', shortName, '--recursive']);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(description);
+  });
+
+  it('tells of a field what it is', async () => {
     const { stdout } = await kubectl(['explain', 'qsw.spec.dataset']);
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('What is searched: exactly one of vectors, synthetic.');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('What is searched: exactly one of vectors, synthetic, embedded.');
     expect(stdout).toContain('Made-up vectors with planted clusters');
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { listByKey, listOf, mapOf, setOf, verbatim } from '../common/lists.ts';
 import { exactlyOneOf, withRule } from '../rules.ts';
-import { sweepSpecSchema } from '../sweep/sweep-spec.ts';
-import { sweepStatusSchema } from '../sweep/sweep-status.ts';
+import { written } from '../support.ts';
 import { structural, UnsupportedSchemaError, type StructuralSchema } from './structural.ts';
 
 const rule = { rule: 'self > 0', message: 'must be above 0', holds: (value: number) => value > 0 };
@@ -50,10 +50,24 @@ describe('the structural schema', () => {
     ],
     [
       'a verbatim body',
-      z.record(z.string().max(9), z.unknown()),
-      { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      verbatim(9),
+      { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, maxProperties: 9 },
     ],
-    ['a map', z.record(z.string(), z.boolean()), { type: 'object', additionalProperties: { type: 'boolean' } }],
+    [
+      'a map',
+      mapOf(z.boolean(), { entries: 4, key: 9 }),
+      {
+        type: 'object',
+        additionalProperties: { type: 'boolean' },
+        maxProperties: 4,
+        'x-kubernetes-validations': [
+          {
+            rule: 'self.all(key, size(key) <= 9)',
+            message: 'keys may have at most 9 characters; shorten them',
+          },
+        ],
+      },
+    ],
     [
       'an object',
       z.strictObject({ a: z.boolean(), b: z.boolean().optional() }),
@@ -61,9 +75,30 @@ describe('the structural schema', () => {
     ],
     ['an object without required fields', z.strictObject({}), { type: 'object', properties: {} }],
     [
-      'what Kubernetes should know of a list',
-      z.array(z.boolean()).max(1).meta({ 'x-kubernetes-list-type': 'set', title: 'no word of OpenAPI we write' }),
-      { type: 'array', maxItems: 1, items: { type: 'boolean' }, 'x-kubernetes-list-type': 'set' },
+      'a list of one owner',
+      listOf(z.boolean(), 2).min(1),
+      { type: 'array', minItems: 1, maxItems: 2, items: { type: 'boolean' }, 'x-kubernetes-list-type': 'atomic' },
+    ],
+    [
+      'a set',
+      setOf(z.int(), 2).optional(),
+      { type: 'array', maxItems: 2, items: { type: 'integer', format: 'int64' }, 'x-kubernetes-list-type': 'set' },
+    ],
+    [
+      'a list by key',
+      listByKey(z.strictObject({ a: z.boolean() }), 'a', 2),
+      {
+        type: 'array',
+        maxItems: 2,
+        items: { type: 'object', required: ['a'], properties: { a: { type: 'boolean' } } },
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['a'],
+      },
+    ],
+    [
+      'a field our own writer always fills',
+      z.strictObject({ a: written(z.boolean()) }),
+      { type: 'object', properties: { a: { type: 'boolean' } } },
     ],
   ])('of %s', (_, schema, expected) => expect(structural(schema, 'x')).toEqual(expected));
 
@@ -175,42 +210,13 @@ describe('the structural schema', () => {
     ['a numeric choice', z.literal(3), 'the choice 3 is no string'],
     ['a union of texts', z.union([z.string().max(1), z.boolean()]), 'a union other than'],
     ['a rule inside a union', z.union([z.string().max(1), withRule(z.int(), rule)]), 'a rule on one side'],
+    ['a map without a bound', z.record(z.string(), z.boolean()), 'a map without a bound'],
+    ['a map whose keys only zod bounds', z.record(z.string().max(9), z.boolean()), 'max_length on the keys of a map'],
     ['a map with other keys', z.record(z.number(), z.boolean()), 'the keys of a map are strings'],
   ])('refuses %s and names the path', (_, schema, problem) => {
     const nested = z.strictObject({ list: z.array(z.strictObject({ field: schema })).max(2) });
     expect(() => structural(nested, 'spec')).toThrow(UnsupportedSchemaError);
     expect(() => structural(nested, 'spec')).toThrow(`spec.list[].field: `);
     expect(() => structural(nested, 'spec')).toThrow(problem);
-  });
-});
-
-/** Every field of a schema with its path, list items and map values included. */
-function* fields(node: StructuralSchema, path: string): Generator<[string, StructuralSchema]> {
-  for (const [name, field] of Object.entries(node.properties ?? {})) {
-    yield [`${path}.${name}`, field];
-    yield* fields(field, `${path}.${name}`);
-  }
-  if (node.items) yield* fields(node.items, `${path}[]`);
-  if (node.additionalProperties) yield* fields(node.additionalProperties, `${path}.*`);
-}
-
-describe('the schema of a sweep', () => {
-  const all = [
-    ...fields(structural(sweepSpecSchema, 'spec'), 'spec'),
-    ...fields(structural(sweepStatusSchema, 'status'), 'status'),
-  ];
-
-  it('explains every field, in a sentence', () => {
-    const unexplained = all.filter(([, field]) => !field.description?.endsWith('.')).map(([path]) => path);
-    expect(unexplained).toEqual([]);
-    expect(all.length).toBeGreaterThan(100);
-  });
-
-  it('lets unknown fields through only where Qdrant bodies are kept verbatim', () => {
-    const open = all.filter(([, field]) => field['x-kubernetes-preserve-unknown-fields']).map(([path]) => path);
-    expect(open.filter((path) => path.startsWith('spec'))).toEqual(['spec.quantizations[].config']);
-    for (const path of open.filter((path) => path.startsWith('status'))) {
-      expect(path).toMatch(/\.configuration\.(collection|search)$/);
-    }
   });
 });

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { keywords } from '../common/lists.ts';
 import { celRules, type CelRule } from '../rules.ts';
+import { lenient } from '../support.ts';
 import { boundsLength, celPattern, re2Source } from './pattern.ts';
 
 /** A node of a structural OpenAPI v3 schema, as far as we write it. */
@@ -18,6 +20,7 @@ export interface StructuralSchema {
   nullable?: true;
   minItems?: number;
   maxItems?: number;
+  maxProperties?: number;
   items?: StructuralSchema;
   required?: string[];
   properties?: Record<string, StructuralSchema>;
@@ -55,7 +58,7 @@ export function structural(schema: z.core.$ZodType, path: string): StructuralSch
   if (description) node.description = description;
   Object.assign(node, body(inner, path));
   if (nullable) node.nullable = true;
-  for (const layer of layers) Object.assign(node, kubernetesExtensions(layer));
+  for (const layer of layers) Object.assign(node, keywordsOf(layer));
   const rules = layers.toReversed().flatMap((layer) => rulesOf(layer, path));
   rules.unshift(...(node['x-kubernetes-validations'] ?? []));
   if (rules.length) node['x-kubernetes-validations'] = rules;
@@ -82,17 +85,16 @@ function unwrap(schema: z.core.$ZodType): { inner: z.core.$ZodType; wrappers: z.
   return { inner, wrappers, nullable };
 }
 
-/** `x-kubernetes-list-type` and the like, given with `.meta()`. */
-function kubernetesExtensions(schema: z.core.$ZodType): StructuralSchema {
-  const meta = (schema as z.ZodType).meta() ?? {};
-  return Object.fromEntries(Object.entries(meta).filter(([key]) => key.startsWith('x-kubernetes-')));
+/** `maxProperties`, `x-kubernetes-list-type` and the like, which zod has no word for. */
+function keywordsOf(schema: z.core.$ZodType): StructuralSchema {
+  return (keywords.get(schema as z.ZodType)?.keywords ?? {}) as StructuralSchema;
 }
 
 /** The CEL rules of one layer. A refinement without one would be checked by the CLI and not by the API server. */
 function rulesOf(schema: z.core.$ZodType, path: string): CelRule[] {
   const rules = celRules.get(schema as z.ZodType)?.rules ?? [];
   const refinements = (defOf(schema).checks ?? []).filter((check) => check._zod.def.check === 'custom');
-  if (refinements.length !== rules.length) {
+  if (refinements.length !== rules.length + (keywords.get(schema as z.ZodType)?.checks ?? 0)) {
     throw new UnsupportedSchemaError(path, 'a refinement without a CEL rule; write it with withRule');
   }
   return rules;
@@ -104,7 +106,7 @@ function body(schema: z.core.$ZodType, path: string): StructuralSchema {
     case 'object':
       return object(def, path);
     case 'record':
-      return record(def, path);
+      return record(def, schema, path);
     case 'array':
       return array(def, path);
     case 'string':
@@ -138,7 +140,9 @@ function object(def: z.core.$ZodObjectDef, path: string): StructuralSchema {
     throw new UnsupportedSchemaError(path, 'an open object; use z.strictObject, or z.record for verbatim bodies');
   }
   const fields = Object.entries(def.shape);
-  const required = fields.filter(([, field]) => field._zod.optin !== 'optional').map(([name]) => name);
+  const required = fields
+    .filter(([, field]) => field._zod.optin !== 'optional' && !lenient.get(field as z.ZodType))
+    .map(([name]) => name);
   return {
     type: 'object',
     ...(required.length ? { required } : {}),
@@ -146,14 +150,17 @@ function object(def: z.core.$ZodObjectDef, path: string): StructuralSchema {
   };
 }
 
-/**
- * A map. Of untyped values it is a verbatim body: kept as written, checked by whoever it is meant for.
- * Bounds of the keys are the one thing left out: a structural schema has no word for them.
- */
-function record(def: z.core.$ZodRecordDef, path: string): StructuralSchema {
+/** A map. Of untyped values it is a verbatim body: kept as written, checked by whoever it is meant for. */
+function record(def: z.core.$ZodRecordDef, schema: z.core.$ZodType, path: string): StructuralSchema {
   const [check] = checksOf(def);
   if (check) throw new UnsupportedSchemaError(path, `${check.check} on a map`);
-  if (defOf(def.keyType).type !== 'string') throw new UnsupportedSchemaError(path, 'the keys of a map are strings');
+  const key = defOf(def.keyType);
+  if (key.type !== 'string') throw new UnsupportedSchemaError(path, 'the keys of a map are strings');
+  const [bound] = checksOf(key);
+  if (bound) throw new UnsupportedSchemaError(path, `${bound.check} on the keys of a map; a rule has to bound them`);
+  if (keywordsOf(schema).maxProperties === undefined) {
+    throw new UnsupportedSchemaError(path, 'a map without a bound; use mapOf or verbatim');
+  }
   if (defOf(def.valueType).type === 'unknown') return { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
   return { type: 'object', additionalProperties: structural(def.valueType, `${path}.*`) };
 }

@@ -43,16 +43,39 @@ describe('a sweep from the API server', () => {
   ])('is refused by the field when it %s', (_what, object, field) => {
     const { refused, sweep: admitted } = admit(object);
     expect(admitted).toBeUndefined();
-    expect(refused).toContain(field);
+    expect(refused?.reason).toBe('InvalidSpec');
+    expect(refused?.message).toContain(field);
   });
 
   it('may not read files of the operator’s', () => {
     const { refused } = admit(sweep(vectors('file:///etc/passwd')));
-    expect(refused).toContain('spec.dataset.vectors.base.url: Invalid value');
-    expect(refused).toContain('serve it by http(s)');
+    expect(refused?.message).toContain('spec.dataset.vectors.base.url: Invalid value');
+    expect(refused?.message).toContain('serve it by http(s)');
   });
 
   it('may read what is served', () => {
     expect(admit(sweep(vectors('https://data.example/base.npy'))).refused).toBeUndefined();
+  });
+
+  it('is refused for all it asks that this version cannot do', () => {
+    const { refused, sweep: admitted } = admit(
+      sweep({ workload: { writes: { deletes: { rate: 1 } }, preset: 'Filtered' }, parallelism: 2 }),
+    );
+    expect(admitted).toBeUndefined();
+    expect(refused).toEqual({
+      reason: 'NotSupported',
+      message: [
+        'spec.workload.preset: not supported by this version; leave it out',
+        'spec.workload.writes: not supported by this version; leave it out',
+        'spec.parallelism: 2 is not supported by this version; leave it out or set 1',
+      ].join('\n'),
+    });
+  });
+
+  it('is invalid rather than not supported when it is both', () => {
+    const { refused } = admit(sweep({ parallelism: 2, parameters: [{ name: 'hnsw_config.em', numbers: [8] }] }));
+    expect(refused?.reason).toBe('InvalidSpec');
+    expect(refused?.message).toContain('hnsw_config.em');
+    expect(refused?.message).toContain('spec.parallelism: 2 is not supported');
   });
 });

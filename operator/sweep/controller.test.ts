@@ -171,6 +171,20 @@ describe('a spec that is refused', () => {
     expect(world.happened).not.toContain('run Measure');
   });
 
+  it('is said to be more than this version can do, and nothing is spent', async () => {
+    at.put(name, { parallelism: 2 });
+    await at.until(name, 'Failed');
+    expect(at.condition(name, 'Accepted')).toMatchObject({ status: 'False', reason: 'NotSupported' });
+    expect(at.condition(name, 'Stalled')).toMatchObject({ status: 'True', reason: 'NotSupported' });
+    expect(at.condition(name, 'Accepted')?.message).toBe(
+      'spec.parallelism: 2 is not supported by this version; leave it out or set 1',
+    );
+    expect(world.happened).toEqual(['status Failed']);
+    at.edit(name, { parallelism: 1 });
+    await at.until(name, 'Completed');
+    expect(at.condition(name, 'Accepted')?.status).toBe('True');
+  });
+
   it('is accepted once it is mended', async () => {
     at.put(name, { parameters: [{ name: 'hnsw_config.em', numbers: [8] }] });
     await at.until(name, 'Failed');

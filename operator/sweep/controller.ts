@@ -7,7 +7,7 @@ import { ensureFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
 import { refOf, type Kube, type KubeKind, type KubeObject } from '../runtime/kube.ts';
 import type { RunResult } from '../runtime/queue.ts';
 import type { StatusWriter } from '../runtime/status-writer.ts';
-import { admit } from './admission.ts';
+import { admit, type Refusal } from './admission.ts';
 import { announce } from './announce.ts';
 import { CleanUp } from './clean-up.ts';
 import { ACCEPT_LOSS } from './begin.ts';
@@ -186,7 +186,7 @@ export class SweepController {
       if (signal.aborted) return;
       if (error instanceof SweepStopped) {
         // What the spec names, a Secret for one, may be mended without the spec being touched.
-        this.#refuse(object, error.message, true);
+        this.#refuse(object, { reason: 'InvalidSpec', message: error.message }, true);
         return this.#retry(key, uid);
       }
       child.error({ err: error }, 'the sweep could not be conducted');
@@ -223,14 +223,14 @@ export class SweepController {
   }
 
   /** @param retry whether it may be accepted later as it is. */
-  #refuse(object: KubeObject, message: string, retry = false): void {
+  #refuse(object: KubeObject, { reason, message }: Refusal, retry = false): void {
     const { uid = '', generation = 0 } = object.metadata;
     this.#say(object, {
       phase: retry ? 'Pending' : 'Failed',
-      outcome: { reason: 'InvalidSpec', message, failed: true, retry },
+      outcome: { reason, message, failed: true, retry },
     });
     if (!retry) this.#over.set(uid, generation);
-    this.#options.events.record(object, { type: 'Warning', reason: 'InvalidSpec', note: message });
+    this.#options.events.record(object, { type: 'Warning', reason, note: message });
   }
 
   /** Says why it has to wait for others to end. */

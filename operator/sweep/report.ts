@@ -239,9 +239,9 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
   };
   const notes = situation.environment.notes.join('; ');
   const result: Condition[] = [];
-  const refused = outcome?.failed && (outcome.reason === 'InvalidSpec' || outcome.reason === 'DatasetInvalid');
+  const refused = outcome?.failed && (outcome.reason === 'InvalidSpec' || outcome.reason === 'NotSupported');
   result.push(
-    refused && outcome.reason === 'InvalidSpec'
+    refused
       ? condition('Accepted', 'False', outcome.reason, outcome.message)
       : condition('Accepted', 'True', 'Accepted', notes || 'the spec is valid'),
   );

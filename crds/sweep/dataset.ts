@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { chunking } from '../common/chunking.ts';
+import { fixedCorpus } from '../common/corpus.ts';
+import { embedder } from '../common/embedder.ts';
+import { listByKey } from '../common/lists.ts';
+import { origin } from '../common/source.ts';
+import { distance, payloadField } from '../common/texts.ts';
+import { mutable } from '../mutability.ts';
+import { exactlyOneOf, withRule } from '../rules.ts';
+import { choice, notYet } from '../support.ts';
+
+/** Types of payload fields, as Qdrant names them. */
+export const payloadType = z.enum(['keyword', 'integer', 'float', 'bool', 'text', 'datetime', 'uuid', 'geo']);
+
+/** A file of rows: vectors, indexes or JSON. */
+const rows = (description: string) =>
+  withRule(
+    exactlyOneOf(
+      z.strictObject({
+        ...origin,
+        format: choice(['fvecs', 'bvecs', 'ivecs'], ['npy', 'hdf5', 'parquet', 'jsonl'])
+          .optional()
+          .describe('Format of the file. Default: its extension.'),
+        key: notYet(
+          z
+            .string()
+            .min(1)
+            .max(128)
+            .regex(/^[A-Za-z0-9_./-]+$/, 'must be the path of a dataset inside the file, such as train')
+            .describe('In an HDF5 file: the dataset to read.'),
+        ),
+        column: notYet(payloadField('In a Parquet file: the column to read.')),
+      }),
+      ['url', 'persistentVolumeClaim'],
+    ),
+    {
+      rule: "!has(self.format) || ((!has(self.key) || self.format == 'hdf5') && (!has(self.column) || self.format == 'parquet'))",
+      message: 'key is for format hdf5 and column for parquet; remove it or change format',
+      holds: ({ format, key, column }: { format?: string; key?: unknown; column?: unknown }) =>
+        format === undefined ||
+        ((key === undefined || format === 'hdf5') && (column === undefined || format === 'parquet')),
+    },
+  ).describe(description);
+
+const vectors = z
+  .strictObject({
+    base: rows('The vectors to be searched, one a row (fvecs or bvecs).'),
+    queries: rows('The query vectors, one a row (fvecs or bvecs).'),
+    groundTruth: rows(
+      'Row i: the true nearest base rows of query i, nearest first (ivecs). Omitted: computed exactly, once.',
+    ).optional(),
+    payload: notYet(rows('Row i: the payload of vector i, as JSON (jsonl).')),
+    queryVariables: notYet(rows('Row i: what $names in filters stand for in query i, as JSON (jsonl).')),
+    distance: distance.describe('The distance the collection is made with.'),
+  })
+  .describe('Your own vectors, from files.');
+
+const syntheticPayload = listByKey(
+  z.strictObject({
+    field: payloadField('Name of the field.'),
+    type: payloadType.describe("Type of its values, as Qdrant's payload indexes name it."),
+    cardinality: z.int().min(1).max(100_000_000).optional().describe('How many different values. Default 100.'),
+  }),
+  'field',
+  16,
+).describe('Fields to make up for every point.');
+
+const synthetic = withRule(
+  z.strictObject({
+    points: z.int().min(100).max(100_000_000).describe('How many vectors.'),
+    dimensions: z.int().min(2).max(65_536).describe('Dimensions of a vector.'),
+    clusters: z.int().min(1).max(100_000).optional().describe('How many planted clusters. Default 200.'),
+    intrinsicDimensions: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .describe('Rank of the spread inside a cluster: more is harder to search. Default: a third of dimensions.'),
+    queries: z.int().min(10).max(100_000).optional().describe('How many queries. Default 1000.'),
+    seed: z.int().min(0).max(4_294_967_295).optional().describe('Same seed, same data. Default 1.'),
+    distance: distance.optional().describe('The distance the collection is made with. Default Cosine.'),
+    payload: notYet(syntheticPayload),
+  }),
+  {
+    rule: '!has(self.intrinsicDimensions) || self.intrinsicDimensions <= self.dimensions',
+    message: 'intrinsicDimensions must not exceed dimensions; lower it',
+    holds: ({ intrinsicDimensions, dimensions }) =>
+      intrinsicDimensions === undefined || intrinsicDimensions <= dimensions,
+  },
+).describe('Made-up vectors with planted clusters, hard enough that settings matter.');
+
+const embedded = z
+  .strictObject({
+    corpus: fixedCorpus,
+    embedder,
+    chunking: chunking.optional(),
+    distance: distance.optional().describe('The distance the collection is made with. Default Cosine.'),
+  })
+  .describe('Texts, and the model that makes vectors of them, as in an EmbeddingExperiment.');
+
+export const DATASETS = ['vectors', 'synthetic', 'embedded'] as const;
+
+/** What is searched. */
+export const dataset = mutable(
+  exactlyOneOf(
+    z.strictObject({ vectors: vectors.optional(), synthetic: synthetic.optional(), embedded: notYet(embedded) }),
+    DATASETS,
+  ).describe(`What is searched: exactly one of ${DATASETS.join(', ')}. Immutable once prepared.`),
+  'UntilPrepared',
+);

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { listByKey, verbatim } from '../common/lists.ts';
+import { load } from '../common/load.ts';
+import { dnsLabel, duration, payloadField } from '../common/texts.ts';
+import { mutable } from '../mutability.ts';
+import { withRule } from '../rules.ts';
+import { notYet, notYetWhen } from '../support.ts';
+import { payloadType } from './dataset.ts';
+
+const payloadIndexes = listByKey(
+  z.strictObject({
+    field: payloadField('Payload field to index.'),
+    type: payloadType.describe("Type of the index, as Qdrant's payload indexes name it."),
+    isTenant: z.boolean().optional().describe('The field tells tenants apart: their points are kept together.'),
+    isPrincipal: z.boolean().optional().describe('Most filters use this field: data are laid out by it.'),
+    onDisk: z.boolean().optional().describe('The index stays on disk. Default false.'),
+  }),
+  'field',
+  16,
+).describe('Payload indexes to make before the upload.');
+
+const queries = listByKey(
+  z.strictObject({
+    name: dnsLabel('Name of this sort of query; recall is reported for each.'),
+    weight: z.number().gt(0).max(1000).optional().describe('How often it is asked, against the others. Default 1.'),
+    filter: verbatim(8)
+      .optional()
+      .describe(
+        'A verbatim Qdrant filter. A text "$name" stands for that variable of the query, from dataset.vectors.queryVariables.',
+      ),
+  }),
+  'name',
+  16,
+)
+  .min(1)
+  .describe('What is asked, by weight. Omitted: every query alike, without a filter.');
+
+const rate = z.number().gt(0).max(1e6).describe('How many a second.');
+
+const writes = withRule(
+  z.strictObject({
+    upserts: z
+      .strictObject({
+        rate,
+        batch: z.int().min(1).max(10_000).optional().describe('Points in one request. Default 1.'),
+      })
+      .optional()
+      .describe('Points to upsert.'),
+    deletes: z.strictObject({ rate }).optional().describe('Points to delete.'),
+  }),
+  {
+    rule: 'has(self.upserts) || has(self.deletes)',
+    message: 'upserts or deletes must be set; add one, or remove writes to only read',
+    holds: ({ upserts, deletes }) => upserts !== undefined || deletes !== undefined,
+  },
+).describe('Writes while searching. Omitted: only reads.');
+
+/** What is asked of each build, and how hard. */
+export const workload = mutable(
+  z
+    .strictObject({
+      preset: notYet(
+        z
+          .string()
+          .max(63)
+          .regex(/^[A-Z][A-Za-z0-9]*$/, 'must be the name of a preset, such as Filtered')
+          .describe('A documented table of the values below. What is set beside it overrides it.'),
+      ),
+      limit: z.int().min(1).max(1000).optional().describe('Hits a query asks for, the k of recall@k. Default 10.'),
+      withPayload: notYetWhen(z.boolean(), { is: (value) => value === true, instead: 'leave it out or set false' })
+        .optional()
+        .describe('Whether answers carry payloads. Default false.'),
+      payloadIndexes: notYet(payloadIndexes),
+      queries: notYet(queries),
+      writes: notYet(writes),
+      load: load('How load is offered: exactly one of saturation, open, closed. Default: saturation.', {}).optional(),
+      duration: duration('One measuring window. Default: the longer of 1 s and 1,000 requests.', {
+        min: '100ms',
+        max: '24h',
+      }).optional(),
+      warmup: duration('Load before each measurement that is not counted. Default 1s.', {
+        min: '0s',
+        max: '1h',
+      }).optional(),
+      repeats: mutable(
+        z
+          .int()
+          .min(1)
+          .max(20)
+          .optional()
+          .describe('How often the finalists are measured again, interleaved with the baseline. Default 3.'),
+        'KeepsHistory',
+      ),
+    })
+    .describe('What is asked of each build, and how hard.'),
+  'NewHistory',
+);
