@@ -174,6 +174,14 @@ describe('what an installation allows and denies', () => {
     expect(rules('h', '10.1.0.1')).toBeUndefined();
   });
 
+  it('takes all of IPv6 for IPv6: IPv4 that is written so is not in it', () => {
+    const rules = addressRules({ allow: ['::/0'], deny: ['64:ff9b::/96'] });
+    for (const address of ['fd00::1', '::1']) expect(rules('h', address)).toBeUndefined();
+    for (const address of ['::ffff:127.0.0.1', '::ffff:10.0.0.1', '127.0.0.1'])
+      expect(rules('h', address)).toBeDefined();
+    expect(rules('h', '64:ff9b::8.8.8.8')).toBe('is denied by this installation');
+  });
+
   it('is nothing in a local run', () => expect(ANYWHERE('h', '127.0.0.1')).toBeUndefined());
 
   it.each([
@@ -196,6 +204,8 @@ describe('what an installation allows and denies', () => {
     ['allow', 'https://data.example'],
     ['allow', 'data.example:443'],
     ['allow', '*.example'],
+    ['allow', '::ffff:10.0.0.0/104'],
+    ['allow', '64:ff9b::10.0.0.1'],
     ['allow', 'Data.example'],
     ['allow', ''],
     ['deny', 'data.example'],

@@ -1,4 +1,4 @@
-import { contains, destination, parseIp, parseRange, type Range } from './ip.ts';
+import { contains, destination, parseIp, parseRange, type Ip, type Range } from './ip.ts';
 import { special } from './special-addresses.ts';
 
 /** What an installation says of addresses beyond the rules everybody has. */
@@ -32,8 +32,12 @@ export function plainHost(host: string): string {
 
 /** @returns what is wrong with an entry of `allow` or `deny`, as a sentence that names it; undefined when nothing is. */
 export function entryProblem(list: keyof AddressSettings, entry: string): string | undefined {
-  if (parseRange(entry)) return undefined;
   const shown = JSON.stringify(entry.slice(0, 100));
+  const range = parseRange(entry);
+  if (range && list === 'allow' && destination(range.first).family !== range.first.family) {
+    return `${shown} is IPv4 in the clothes of IPv6: write it as IPv4, such as 10.0.0.0/8`;
+  }
+  if (range) return undefined;
   if (list === 'deny') return `${shown} is no range: expected one such as 10.0.0.0/8, fd00::/8 or an address`;
   // What ends in a number is an address to every URL parser, never a name.
   if (HOST_NAME.test(entry) && !/(^|\.)[0-9]+$/.test(entry)) return undefined;
@@ -66,10 +70,9 @@ export function addressRules({ allow, deny }: AddressSettings): AddressRules {
     const written = parseIp(address);
     if (!written) return 'is no IP address';
     const ip = destination(written);
-    const within = (list: readonly Range[]): boolean =>
-      list.some((range) => contains(range, ip) || contains(range, written));
-    if (within(denied)) return 'is denied by this installation';
-    if (within(allowed)) return undefined;
+    const inSome = (list: readonly Range[], one: Ip): boolean => list.some((range) => contains(range, one));
+    if (inSome(denied, ip) || inSome(denied, written)) return 'is denied by this installation';
+    if (inSome(allowed, ip)) return undefined;
     const found = special(ip);
     if (!found || (found.kind === 'Inside' && names.has(plainHost(host)))) return undefined;
     return `is ${found.what}`;

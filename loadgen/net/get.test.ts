@@ -53,7 +53,10 @@ describe('a file', () => {
       told.push([chunk.length, soFar, declared]);
     });
     expect(told.at(-1)).toEqual([4, 4, 4]);
-    expect(server.asked[0]).toMatchObject({ path: '/x?sig=hunter2', headers: { 'accept-encoding': 'identity' } });
+    expect(server.asked[0]).toMatchObject({
+      path: '/x?sig=hunter2',
+      headers: { 'accept-encoding': 'identity', 'user-agent': 'qdrant-bench' },
+    });
   });
 
   it('may be of unknown size', async () => {

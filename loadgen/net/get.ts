@@ -79,7 +79,11 @@ async function follow(first: URL, agent: Agent, { headers = {} }: GetOptions, si
       dispatcher: agent,
       signal,
       // Not unpacked by us, a packed body would be taken for the file; and a small one may unpack to any size.
-      headers: { ...(url.origin === first.origin ? headers : {}), 'accept-encoding': 'identity' },
+      headers: {
+        'user-agent': 'qdrant-bench',
+        ...(url.origin === first.origin ? headers : {}),
+        'accept-encoding': 'identity',
+      },
     });
     // What breaks after it has been given up is nobody's error.
     reply.body.on('error', () => undefined);
