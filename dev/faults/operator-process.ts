@@ -58,6 +58,11 @@ export class OperatorProcess {
     return operator;
   }
 
+  /** Of the operator itself: setpriv becomes it. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get exit(): OperatorExit | undefined {
     return this.#exit;
   }

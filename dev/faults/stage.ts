@@ -344,7 +344,8 @@ const NATS_SECRET = 'qdrant-bench-nats';
 /** An operator that has ended so often will go on doing so. */
 const MAX_STARTS = 20;
 
-function kubeconfigOf(server: string): string {
+/** Text of a kubeconfig that names a server without credentials. */
+export function kubeconfigOf(server: string): string {
   const name = 'faults';
   return JSON.stringify({
     apiVersion: 'v1',

@@ -31,6 +31,8 @@ export class ApiProxy {
   shape: WatchShape | undefined;
   /** Lists are answered as they were first seen, for so many times. */
   staleLists = 0;
+  /** Told of every request as it comes in, whatever becomes of it. */
+  onRequest: ((request: ApiRequest) => void) | undefined;
   /** Every write that reached the API server, in order. */
   readonly writes: Passed[] = [];
   /** Requests that a fault met, as `503 PATCH qdrantsweeps`. */
@@ -92,6 +94,7 @@ export class ApiProxy {
 
   async #serve(request: IncomingMessage, reply: ServerResponse): Promise<void> {
     const asked = describe(request.method ?? 'GET', request.url ?? '/');
+    this.onRequest?.(asked);
     const body = await buffer(request);
     const fault = this.#take(asked);
     if (fault) this.met.push(`${fault.name} ${asked.method} ${asked.resource}`);
