@@ -28,6 +28,8 @@ export class JobController {
   readonly #watched: Watched;
   /** Jobs, by UID, whose pod was made: the cache may not have it yet, and it may be gone again. */
   readonly #made = new Map<string, string>();
+  /** Jobs, by UID, that were ended: the cache may not know it yet, and their end cannot be told twice. */
+  readonly #ended = new Set<string>();
 
   constructor(kube: KubeClient, watched: Watched) {
     this.#kube = kube;
@@ -38,7 +40,8 @@ export class JobController {
     const pods = this.#watched.list('Pod');
     await Promise.all(
       this.#watched.list('Job').map(async (job) => {
-        if (isOver(job) || job.metadata.deletionTimestamp) return;
+        const { uid = '', deletionTimestamp } = job.metadata;
+        if (isOver(job) || this.#ended.has(uid) || deletionTimestamp) return;
         try {
           await this.#syncOne(job, pods);
         } catch (error) {
@@ -115,6 +118,7 @@ export class JobController {
       ...(type === 'Complete' ? { succeeded: 1, completionTime: at } : { failed: 1 }),
       conditions: [condition(before), condition(type)],
     });
+    this.#ended.add(job.metadata.uid ?? '');
   }
 }
 
