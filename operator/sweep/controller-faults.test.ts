@@ -69,7 +69,14 @@ describe('what cannot be had now', () => {
     at.restart({ worldOf: () => Promise.reject(new KubeError(0, 'Unreachable', 'connection refused')) });
     await at.reconcile(name);
     await eventuallyRequeued(1);
-    expect(world.happened).toEqual([]);
+    await at.status.flush();
+    expect(world.happened).toEqual(['status Pending']);
+    expect(at.statusOf(name)).toMatchObject({ phase: 'Pending', observedGeneration: 1 });
+    expect(at.condition(name, 'Reconciling')).toMatchObject({
+      status: 'True',
+      reason: 'Internal',
+      message: 'it will be tried again: connection refused',
+    });
   });
 
   it('is the end of a clean-up: until it succeeds, nothing says it is over', async () => {

@@ -190,8 +190,19 @@ export class SweepController {
         return this.#retry(key, uid);
       }
       child.error({ err: error }, 'the sweep could not be conducted');
+      this.#sayWhy(object, error);
       this.#retry(key, uid);
     }
+  }
+
+  /** Nobody who looks at a sweep looks at our log: what we did not foresee has to be in its status. */
+  #sayWhy(object: KubeObject, error: unknown): void {
+    const phase = statusOf(object)?.phase ?? 'Pending';
+    const message = error instanceof Error ? error.message : String(error);
+    this.#say(object, {
+      phase: hasEnded(phase) ? 'Pending' : phase,
+      outcome: { reason: 'Internal', message, failed: true, retry: true },
+    });
   }
 
   #finish(uid: string, generation: number, object: KubeObject, status: SweepStatus, message: string): void {
