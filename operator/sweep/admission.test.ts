@@ -29,6 +29,16 @@ describe('a sweep from the API server', () => {
   it.each<[string, ReturnType<typeof sweep>, string]>([
     ['is of another version', { ...sweep(), apiVersion: 'qdrantbench.io/v1' }, 'apiVersion'],
     ['has no target', sweep({ target: {} }), 'spec.target'],
+    [
+      'names a target by what is no URL, though it looks like one',
+      sweep({ target: { external: { url: 'http://[]/' } } }),
+      'spec.target.external.url: Invalid value: "http://[]/": this is no URL of a server',
+    ],
+    [
+      'names a dataset by what is no URL, though it looks like one',
+      sweep(vectors('http://a:b')),
+      'spec.dataset.vectors.base.url: Invalid value: "http://a:b": this is no URL of a file',
+    ],
     ['has a name that is a domain', sweep({}, { name: 'a.b' }), 'metadata.name'],
     [
       'names a parameter Qdrant does not have',

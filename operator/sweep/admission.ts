@@ -34,7 +34,7 @@ export function admit(object: {
   if (!parsed.success) return invalid(fieldErrors(sweepSchema, parsed.error, input));
   const { spec } = parsed.data;
   const more = unsupportedFields(sweepSchema, parsed.data, []);
-  const errors = [...fileUrls(parsed.data), ...checkParameters(spec.parameters ?? [], spec.quantizations ?? [])];
+  const errors = [...urls(parsed.data), ...checkParameters(spec.parameters ?? [], spec.quantizations ?? [])];
   if (errors.length > 0) return invalid([...errors, ...more]);
   if (more.length > 0) return { refused: { reason: 'NotSupported', message: formatFieldErrors(more) } };
   return { sweep: parsed.data };
@@ -44,17 +44,23 @@ const invalid = (errors: readonly FieldError[]): Admitted => ({
   refused: { reason: 'InvalidSpec', message: formatFieldErrors(errors) },
 });
 
-/** `file:` means the machine `qdrant-bench run` runs on; a pod has no such files. */
-function fileUrls({ spec }: QdrantSweep): FieldError[] {
+/** What the schema's patterns let pass and is no URL, such as `http://[]`; and files. */
+function urls({ spec: { target, dataset } }: QdrantSweep): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [part, source] of Object.entries(spec.dataset.vectors ?? {})) {
+  const check = (field: string, url: string, what: string, problem: (url: string) => string | undefined): void => {
+    const why = URL.canParse(url) ? problem(url) : `this is no ${what}; correct it`;
+    if (why) errors.push({ field, message: `Invalid value: ${JSON.stringify(url.slice(0, 200))}: ${why}` });
+  };
+  if (target.external) check('spec.target.external.url', target.external.url, 'URL of a server', () => undefined);
+  for (const [part, source] of Object.entries(dataset.vectors ?? {})) {
     const url = typeof source === 'object' ? source.url : undefined;
-    if (url === undefined || !/^file:/i.test(url)) continue;
-    const field = `spec.dataset.vectors.${part}.url`;
-    errors.push({
-      field,
-      message: `Invalid value: ${JSON.stringify(url.slice(0, 200))}: in a cluster there are no such files; serve it by http(s), or use "qdrant-bench run"`,
-    });
+    if (url !== undefined) check(`spec.dataset.vectors.${part}.url`, url, 'URL of a file', fileProblem);
   }
   return errors;
 }
+
+/** `file:` means the machine `qdrant-bench run` runs on; a pod has no such files. */
+const fileProblem = (url: string): string | undefined =>
+  /^file:/i.test(url)
+    ? 'in a cluster there are no such files; serve it by http(s), or use "qdrant-bench run"'
+    : undefined;
