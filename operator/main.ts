@@ -15,6 +15,7 @@ import { LABELS, type SweepRef } from './owned/sweep-ref.ts';
 import { openRunStore } from './runs/open-store.ts';
 import type { RunStore } from './runs/run-store.ts';
 import { sleep, systemClock } from './runtime/clock.ts';
+import { effects } from './runtime/effects.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { Informer } from './runtime/informer.ts';
 import { KubeClient, loadKubeConfig } from './runtime/kube-client.ts';
@@ -52,11 +53,13 @@ const STORE_RETRY_MS = 3000;
 async function operate(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<void> {
   const namespace = config.QDRANT_BENCH_NAMESPACE;
   const metrics = new OperatorMetrics();
+  effects.configure({ log, onWrite: metrics.wrote });
   const kube = new KubeClient({
     config: loadKubeConfig(),
     userAgent: `qdrant-bench/${BENCH_VERSION}`,
     fieldManager: 'qdrant-bench',
     kinds: [SWEEP_KIND],
+    metrics,
   });
   let why = 'starting';
   const informers: Informer[] = [];
@@ -92,8 +95,8 @@ async function operate(config: OperatorConfig, log: Logger, signal: AbortSignal)
   const queue = new WorkQueue({
     name: 'sweep',
     workers: WORKERS,
-    run: (key, running) => controller.reconcile(key, running),
-    onError: (key, error, retryInMs) => log.error({ sweep: key, err: error, retryInMs }, 'reconciling failed'),
+    log,
+    run: (key, context) => controller.reconcile(key, context.signal),
     firstDelayMs: 500,
     longestDelayMs: 300_000,
     metrics,
@@ -126,6 +129,7 @@ async function operate(config: OperatorConfig, log: Logger, signal: AbortSignal)
   metrics.watch({
     phases: () => phases(informers),
     staleSeconds: () => Math.max(0, ...informers.map(({ staleSeconds }) => staleSeconds)),
+    queues: () => new Map([['sweep', queue.unfinished]]),
     messages: () => ({ ...bus.counts }),
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NatsError, type ConsumerConfig, type JetStreamManager, type Msg, type NatsConnection } from 'nats';
 import type { Logger } from 'pino';
+import { effects } from '../runtime/effects.ts';
 import { jobCredentials, type BusKeys } from './auth.ts';
 import type { Bus, ConsumeOptions, FinalMessage } from './bus.ts';
 import { decodeMessage } from './decode.ts';
@@ -108,8 +109,12 @@ export class NatsBus implements Bus {
   async #ensureStreams(jsm: JetStreamManager): Promise<void> {
     for (const wanted of WANTED_STREAMS) {
       const found = await jsm.streams.info(wanted.name).catch(unlessMissing);
-      if (!found) await jsm.streams.add(wanted);
-      else if (differs(found.config, wanted)) await jsm.streams.update(wanted.name, { ...found.config, ...wanted });
+      if (!found) await effects.perform('bus create stream', () => jsm.streams.add(wanted));
+      else if (differs(found.config, wanted)) {
+        await effects.perform('bus change stream', () =>
+          jsm.streams.update(wanted.name, { ...found.config, ...wanted }),
+        );
+      }
     }
   }
 
@@ -151,7 +156,9 @@ export class NatsBus implements Bus {
           const { final, consumed } = await unless(finalOf(jsm, job), signal, lost);
           if (final && consumed) return final;
         }
-        await unless(jsm.consumers.add(STREAMS[kind], consumerConfig(kind, job, this.#ackWaitMs)), signal, lost);
+        const wanted = consumerConfig(kind, job, this.#ackWaitMs);
+        const made = effects.perform('bus create consumer', () => jsm.consumers.add(STREAMS[kind], wanted));
+        await unless(made, signal, lost);
         for (;;) {
           const found = await pull(connection, kind, job, signal, lost);
           failures = 0;
@@ -185,12 +192,12 @@ export class NatsBus implements Bus {
     if ('garbage' in decoded) {
       this.counts.garbage += 1;
       log.warn({ why: decoded.garbage, bytes: found.data.length }, 'dropped what is no message of a load generator');
-      if (kind === 'results') respond(found, '+TERM no message of the protocol');
+      if (kind === 'results') respond(found, 'drop', '+TERM no message of the protocol');
       return undefined;
     }
     const { message } = decoded;
     // A slow commit is no reason to deliver again.
-    const working = setInterval(() => kind === 'results' && respond(found, '+WPI'), this.#ackWaitMs / 3);
+    const working = setInterval(() => kind === 'results' && respond(found, 'in progress', '+WPI'), this.#ackWaitMs / 3);
     try {
       await onMessage(message);
     } catch (error) {
@@ -198,7 +205,7 @@ export class NatsBus implements Bus {
       log.warn({ err: error, type: message.type, delivery }, 'a message could not be handled');
       onError?.(error);
       const delay = signal.aborted ? 0 : backOff(delivery - 1);
-      if (kind === 'results') respond(found, `-NAK {"delay":${Math.round(delay * NANOSECONDS)}}`);
+      if (kind === 'results') respond(found, 'nak', `-NAK {"delay":${Math.round(delay * NANOSECONDS)}}`);
       return undefined;
     } finally {
       clearInterval(working);
@@ -208,7 +215,7 @@ export class NatsBus implements Bus {
       return undefined;
     }
     // Confirmed, or it would come again; when it cannot be, it does.
-    await connection.request(found.reply ?? '', '+ACK', { timeout: 5000 });
+    await effects.perform('bus ack', () => connection.request(found.reply ?? '', '+ACK', { timeout: 5000 }));
     this.counts.results += 1;
     return message.type === 'done' || message.type === 'failed' ? message : undefined;
   }
@@ -251,8 +258,12 @@ function consumerConfig(kind: StreamKind, job: JobAddress, ackWaitMs: number): P
 
 async function forget(jsm: JetStreamManager, job: JobAddress): Promise<void> {
   for (const kind of ['results', 'series'] as const) {
-    await jsm.consumers.delete(STREAMS[kind], consumerName(job)).catch(unlessMissing);
-    await jsm.streams.purge(STREAMS[kind], { filter: subjectOf(kind, job) }).catch(unlessMissing);
+    await effects.perform('bus delete consumer', () =>
+      jsm.consumers.delete(STREAMS[kind], consumerName(job)).catch(unlessMissing),
+    );
+    await effects.perform('bus purge', () =>
+      jsm.streams.purge(STREAMS[kind], { filter: subjectOf(kind, job) }).catch(unlessMissing),
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection } from 'nats';
+import { effects } from '../runtime/effects.ts';
 import { unless } from './nats-link.ts';
 import { consumerName, STREAMS, type JobAddress, type StreamKind } from './subjects.ts';
 
@@ -25,7 +26,7 @@ export async function pull(
   } catch (error) {
     // What comes when nobody waits for it any more goes back at once.
     asked.then(
-      (late) => void (isMessage(late) && respond(late, '-NAK')),
+      (late) => void (isMessage(late) && respond(late, 'nak', '-NAK')),
       () => undefined,
     );
     throw error;
@@ -43,12 +44,8 @@ function isMessage(found: Msg): boolean {
 }
 
 /** Says something about a message; when the connection is gone, it is delivered again instead. */
-export function respond(found: Msg, word: string): void {
-  try {
-    found.respond(word);
-  } catch {
-    // As said.
-  }
+export function respond(found: Msg, what: 'drop' | 'nak' | 'in progress', word: string): void {
+  effects.perform(`bus ${what}`, () => found.respond(word)).catch(() => undefined);
 }
 
 /** How often a message has been delivered, from `$JS.ACK.<stream>.<consumer>.<delivered>.…` or the longer form with domain and account. */

@@ -12,9 +12,16 @@ describe('the operator’s metrics', () => {
   it('count what the runtime does, under the names dashboards know', async () => {
     const metrics = new OperatorMetrics();
     metrics.reconciled('sweep', 'success', 0.01);
-    metrics.reconciled('sweep', 'requeue', 0.01);
+    metrics.reconciled('sweep', 'requeue_after', 0.01);
     metrics.reconciled('sweep', 'error', 2);
+    for (const why of ['terminal', 'panic', 'timeout'] as const) metrics.reconcileFailed('sweep', why);
+    metrics.workers('sweep', 2, 4);
     metrics.queueDepth('sweep', 3);
+    metrics.queueAdded('sweep');
+    metrics.requested('GET', 200);
+    metrics.requested('PATCH', 0);
+    metrics.leading('qdrant-bench', true);
+    metrics.wrote('kube create Job', 'done');
     metrics.queueWaited('sweep', 0.2);
     metrics.queueRetried('sweep');
     metrics.watchRestarted('QdrantSweep', 'expired');
@@ -28,9 +35,21 @@ describe('the operator’s metrics', () => {
       'controller_runtime_reconcile_errors_total{controller="sweep"} 1',
       'controller_runtime_reconcile_time_seconds_count{controller="sweep"} 3',
       'controller_runtime_reconcile_time_seconds_bucket{le="0.025",controller="sweep"} 2',
-      'workqueue_depth{name="sweep"} 3',
-      'workqueue_queue_duration_seconds_count{name="sweep"} 1',
-      'workqueue_retries_total{name="sweep"} 1',
+      'controller_runtime_reconcile_total{controller="sweep",result="requeue_after"} 1',
+      'controller_runtime_terminal_reconcile_errors_total{controller="sweep"} 1',
+      'controller_runtime_reconcile_panics_total{controller="sweep"} 1',
+      'controller_runtime_reconcile_timeouts_total{controller="sweep"} 1',
+      'controller_runtime_active_workers{controller="sweep"} 2',
+      'controller_runtime_max_concurrent_reconciles{controller="sweep"} 4',
+      'workqueue_depth{name="sweep",controller="sweep"} 3',
+      'workqueue_adds_total{name="sweep",controller="sweep"} 1',
+      'workqueue_queue_duration_seconds_count{name="sweep",controller="sweep"} 1',
+      'workqueue_work_duration_seconds_count{name="sweep",controller="sweep"} 3',
+      'workqueue_retries_total{name="sweep",controller="sweep"} 1',
+      'leader_election_master_status{name="qdrant-bench"} 1',
+      'rest_client_requests_total{code="200",method="GET"} 1',
+      'rest_client_requests_total{code="<error>",method="PATCH"} 1',
+      'qdrant_bench_writes_total{what="kube create Job",outcome="done"} 1',
       'qdrant_bench_watch_restarts_total{kind="QdrantSweep",why="expired"} 1',
       'qdrant_bench_watch_handler_errors_total{kind="QdrantSweep"} 1',
       'qdrant_bench_events_lost_total 1',
@@ -60,7 +79,18 @@ describe('the operator’s metrics', () => {
     const metrics = new OperatorMetrics();
     const phases = new Map([['Running', 2]]);
     let stale = 4;
-    metrics.watch({ phases: () => phases, staleSeconds: () => stale, messages: () => ({ results: 5, garbage: 1 }) });
+    metrics.watch({
+      phases: () => phases,
+      staleSeconds: () => stale,
+      queues: () => new Map([['sweep', { sum: 5, longest: 3 }]]),
+      messages: () => ({ results: 5, garbage: 1 }),
+    });
+    expect(await lines(metrics, 'workqueue_unfinished')).toEqual([
+      'workqueue_unfinished_work_seconds{name="sweep",controller="sweep"} 5',
+    ]);
+    expect(await lines(metrics, 'workqueue_longest')).toEqual([
+      'workqueue_longest_running_processor_seconds{name="sweep",controller="sweep"} 3',
+    ]);
     expect(await lines(metrics, 'qdrant_bench_sweeps')).toEqual(['qdrant_bench_sweeps{phase="Running"} 2']);
     expect(await lines(metrics, 'qdrant_bench_watch_stale')).toEqual(['qdrant_bench_watch_stale_seconds 4']);
     expect(await lines(metrics, 'qdrant_bench_bus')).toEqual([

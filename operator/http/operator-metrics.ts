@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { RuntimeMetrics } from '../runtime/runtime-metrics.ts';
 import type { SweepEvent } from '../sweep/ports.ts';
+import { named, runtimeMetrics, unfinishedWork } from './runtime-metrics.ts';
 
 /** What is read when Prometheus asks. */
 export interface MetricSources {
@@ -8,6 +9,8 @@ export interface MetricSources {
   phases: () => ReadonlyMap<string, number>;
   /** Seconds since the API server last told us anything. */
   staleSeconds: () => number;
+  /** Of each queue, the seconds its runs under way have taken. */
+  queues: () => ReadonlyMap<string, { sum: number; longest: number }>;
   /** Messages of load generators, by what became of them. */
   messages: () => Readonly<Record<string, number>>;
 }
@@ -18,20 +21,14 @@ export interface MetricSources {
  */
 export class OperatorMetrics implements RuntimeMetrics {
   readonly registry = new Registry();
-  readonly #reconciles = this.#counter('controller_runtime_reconcile_total', 'Reconciliations.', [
-    'controller',
-    'result',
-  ]);
-  readonly #failures = this.#counter('controller_runtime_reconcile_errors_total', 'Reconciliations that failed.', [
-    'controller',
-  ]);
-  readonly #seconds = this.#histogram('controller_runtime_reconcile_time_seconds', 'Length of a reconciliation.');
-  readonly #depth = this.#gauge('workqueue_depth', 'Keys that wait for a worker.', ['name']);
-  readonly #waited = this.#histogram('workqueue_queue_duration_seconds', 'Time a key waited for a worker.', 'name');
-  readonly #retries = this.#counter('workqueue_retries_total', 'Keys put back after a failure.', ['name']);
+  readonly #runtime = runtimeMetrics(this.registry);
   readonly #watches = this.#counter('qdrant_bench_watch_restarts_total', 'Watches opened again.', ['kind', 'why']);
   readonly #handlers = this.#counter('qdrant_bench_watch_handler_errors_total', 'Events whose handling failed.', [
     'kind',
+  ]);
+  readonly #writes = this.#counter('qdrant_bench_writes_total', 'Writes to anything outside the operator.', [
+    'what',
+    'outcome',
   ]);
   readonly #events = this.#counter('qdrant_bench_events_lost_total', 'Kubernetes events that were not written.');
   readonly #statuses = this.#counter('qdrant_bench_status_writes_total', 'Writes of a status.', ['outcome']);
@@ -62,6 +59,7 @@ export class OperatorMetrics implements RuntimeMetrics {
       registers: [registry],
       collect: () => stale.set(sources.staleSeconds()),
     });
+    unfinishedWork(registry, sources.queues);
     const messages: Gauge = new Gauge({
       name: 'qdrant_bench_bus_messages',
       help: 'Messages of load generators since the start, by what became of them.',
@@ -80,14 +78,28 @@ export class OperatorMetrics implements RuntimeMetrics {
     if (event.type === 'attemptFailed') this.#attempts.inc();
   }
 
+  /** Counts a write to anything outside. */
+  wrote = (what: string, outcome: 'done' | 'failed'): void => this.#writes.inc({ what, outcome });
+
   reconciled: RuntimeMetrics['reconciled'] = (controller, result, seconds) => {
-    this.#reconciles.inc({ controller, result });
-    this.#seconds.observe({ controller }, seconds);
-    if (result === 'error') this.#failures.inc({ controller });
+    this.#runtime.reconciles.inc({ controller, result });
+    this.#runtime.reconcileSeconds.observe({ controller }, seconds);
+    this.#runtime.workSeconds.observe(named(controller), seconds);
+    if (result === 'error') this.#runtime.reconcileErrors.inc({ controller });
   };
-  queueDepth: RuntimeMetrics['queueDepth'] = (name, depth) => this.#depth.set({ name }, depth);
-  queueWaited: RuntimeMetrics['queueWaited'] = (name, seconds) => this.#waited.observe({ name }, seconds);
-  queueRetried: RuntimeMetrics['queueRetried'] = (name) => this.#retries.inc({ name });
+  reconcileFailed: RuntimeMetrics['reconcileFailed'] = (controller, why) => this.#runtime[why].inc({ controller });
+  workers: RuntimeMetrics['workers'] = (controller, active, most) => {
+    this.#runtime.activeWorkers.set({ controller }, active);
+    this.#runtime.maxWorkers.set({ controller }, most);
+  };
+  queueDepth: RuntimeMetrics['queueDepth'] = (name, depth) => this.#runtime.depth.set(named(name), depth);
+  queueAdded: RuntimeMetrics['queueAdded'] = (name) => this.#runtime.adds.inc(named(name));
+  queueWaited: RuntimeMetrics['queueWaited'] = (name, seconds) =>
+    this.#runtime.queueSeconds.observe(named(name), seconds);
+  queueRetried: RuntimeMetrics['queueRetried'] = (name) => this.#runtime.retries.inc(named(name));
+  requested: RuntimeMetrics['requested'] = (method, status) =>
+    this.#runtime.requests.inc({ code: status === 0 ? '<error>' : String(status), method });
+  leading: RuntimeMetrics['leading'] = (name, leads) => this.#runtime.leader.set({ name }, leads ? 1 : 0);
   watchRestarted: RuntimeMetrics['watchRestarted'] = (kind, why) => this.#watches.inc({ kind, why });
   handlerFailed: RuntimeMetrics['handlerFailed'] = (kind) => this.#handlers.inc({ kind });
   eventLost: RuntimeMetrics['eventLost'] = () => this.#events.inc();
@@ -95,14 +107,5 @@ export class OperatorMetrics implements RuntimeMetrics {
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
-  }
-
-  #gauge(name: string, help: string, labelNames: string[]): Gauge {
-    return new Gauge({ name, help, labelNames, registers: [this.registry] });
-  }
-
-  #histogram(name: string, help: string, label = 'controller'): Histogram {
-    const buckets = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, 120];
-    return new Histogram({ name, help, labelNames: [label], buckets, registers: [this.registry] });
   }
 }

@@ -2,6 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
 import { sleep, systemClock } from './clock.ts';
 import { Connection } from './connection.ts';
+import { effects } from './effects.ts';
 import { KINDS } from './kinds.ts';
 import {
   type DeleteOptions,
@@ -16,7 +17,10 @@ import {
   isNotFound,
   KubeError,
 } from './kube.ts';
+import { kindPath, objectPath, queryText } from './paths.ts';
 import { failed, refused, text } from './response.ts';
+import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
+import type { TokenBucket } from './token-bucket.ts';
 import { watchEvents } from './watch-stream.ts';
 
 export interface KubeClientOptions {
@@ -31,16 +35,22 @@ export interface KubeClientOptions {
   timeoutMs?: number;
   /** What the server does with fields it does not know: `Strict` refuses them (tests), `Warn` is its default. */
   fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  /** How often the server may be asked. Default: without a limit. */
+  rate?: Pick<TokenBucket, 'take'>;
+  metrics?: Pick<RuntimeMetrics, 'requested'>;
 }
 
 const PAGE = 500;
 const MAX_BYTES = 64 * 2 ** 20;
 const MAX_TRIES = 4;
 const LONGEST_RETRY_AFTER = 10;
+const never = new AbortController().signal;
 
-interface Call {
-  method: Dispatcher.HttpMethod;
-  path: string;
+/** A request; all but GET say what they do, as an effect. */
+type Call = { path: string } & ({ method: 'GET' } | { method: 'POST' | 'PATCH' | 'DELETE'; effect: string }) &
+  CallOptions;
+
+interface CallOptions {
   query?: Record<string, string | undefined>;
   body?: unknown;
   contentType?: string;
@@ -106,6 +116,7 @@ export class KubeClient implements Kube {
     const { namespace, ...kind } = this.#refOf(object);
     return this.#object({
       method: 'POST',
+      effect: `kube create ${kind.kind}`,
       path: kindPath(kind, namespace),
       query: this.#writing(),
       body: object,
@@ -116,6 +127,7 @@ export class KubeClient implements Kube {
   apply(object: KubeObject, { force }: { force: boolean }, signal?: AbortSignal): Promise<KubeObject> {
     return this.#object({
       method: 'PATCH',
+      effect: `kube apply ${object.kind}`,
       path: objectPath(this.#refOf(object)),
       query: { ...this.#writing(), force: String(force) },
       body: object,
@@ -131,11 +143,11 @@ export class KubeClient implements Kube {
     signal?: AbortSignal,
   ): Promise<KubeObject> {
     const patch = { ...(resourceVersion ? { metadata: { resourceVersion } } : {}), status };
-    return this.#patch(`${objectPath(ref)}/status`, patch, signal);
+    return this.#patch(`kube patch ${ref.kind} status`, `${objectPath(ref)}/status`, patch, signal);
   }
 
   mergePatch(ref: ObjectRef, patch: unknown, signal?: AbortSignal): Promise<KubeObject> {
-    return this.#patch(objectPath(ref), patch, signal);
+    return this.#patch(`kube patch ${ref.kind}`, objectPath(ref), patch, signal);
   }
 
   async delete(ref: ObjectRef, options: DeleteOptions = {}, signal?: AbortSignal): Promise<boolean> {
@@ -148,7 +160,7 @@ export class KubeClient implements Kube {
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     };
     try {
-      await this.#object({ method: 'DELETE', path: objectPath(ref), body, signal });
+      await this.#object({ method: 'DELETE', effect: `kube delete ${ref.kind}`, path: objectPath(ref), body, signal });
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -179,12 +191,11 @@ export class KubeClient implements Kube {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(deadline)]);
     const subject = `watch ${kind.plural}`;
     try {
-      const access = await this.#connection.access();
-      const response = await access.dispatcher.request({
-        origin: access.origin,
-        path: `${access.prefix}${path}${queryText(query)}`,
+      await this.#options.rate?.take(signal);
+      const response = await this.#request({
+        path: `${path}${queryText(query)}`,
         method: 'GET',
-        headers: { ...access.headers, accept: 'application/json', 'user-agent': this.#options.userAgent },
+        headers: { accept: 'application/json' },
         headersTimeout: this.#timeoutMs(),
         bodyTimeout: idleMs,
         signal: limit,
@@ -218,9 +229,9 @@ export class KubeClient implements Kube {
     }
   }
 
-  #patch(path: string, body: unknown, signal?: AbortSignal): Promise<KubeObject> {
+  #patch(effect: string, path: string, body: unknown, signal?: AbortSignal): Promise<KubeObject> {
     const contentType = 'application/merge-patch+json';
-    return this.#object({ method: 'PATCH', path, query: this.#writing(), body, contentType, signal });
+    return this.#object({ method: 'PATCH', effect, path, query: this.#writing(), body, contentType, signal });
   }
 
   #writing(): Record<string, string | undefined> {
@@ -251,7 +262,12 @@ export class KubeClient implements Kube {
     });
   }
 
-  async #send<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
+  #send<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
+    if (call.method === 'GET') return this.#persist(call, read);
+    return effects.perform(call.effect, () => this.#persist(call, read));
+  }
+
+  async #persist<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#once(call, read);
@@ -259,24 +275,21 @@ export class KubeClient implements Kube {
         const wait = error instanceof KubeError && error.status === 429 ? (error.retryAfter ?? 1) : undefined;
         // The server says it did nothing: repeating is safe for every method.
         if (wait === undefined || wait > LONGEST_RETRY_AFTER || tries === MAX_TRIES) throw error;
-        await sleep(systemClock, wait * 1000, call.signal ?? new AbortController().signal);
+        await sleep(systemClock, wait * 1000, call.signal ?? never);
       }
     }
   }
 
   async #once<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
     const timeoutMs = call.timeoutMs ?? this.#timeoutMs();
+    await this.#options.rate?.take(call.signal ?? never);
     const limit = AbortSignal.timeout(timeoutMs);
     try {
-      const access = await this.#connection.access();
-      const response = await access.dispatcher.request({
-        origin: access.origin,
-        path: `${access.prefix}${call.path}${queryText(call.query ?? {})}`,
+      const response = await this.#request({
+        path: `${call.path}${queryText(call.query ?? {})}`,
         method: call.method,
         headers: {
-          ...access.headers,
           accept: call.path.startsWith('/api') ? 'application/json, */*' : '*/*',
-          'user-agent': this.#options.userAgent,
           ...(call.body === undefined ? {} : { 'content-type': call.contentType ?? 'application/json' }),
         },
         ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
@@ -290,18 +303,24 @@ export class KubeClient implements Kube {
       throw failed(error, subjectOf(call), call.signal);
     }
   }
+
+  async #request(options: Omit<Dispatcher.RequestOptions, 'headers'> & { headers: Record<string, string> }) {
+    const { userAgent, metrics = noMetrics } = this.#options;
+    const { origin, prefix, headers, dispatcher } = await this.#connection.access();
+    try {
+      const response = await dispatcher.request({
+        ...options,
+        origin,
+        path: `${prefix}${options.path}`,
+        headers: { ...headers, 'user-agent': userAgent, ...options.headers },
+      });
+      metrics.requested(options.method, response.statusCode);
+      return response;
+    } catch (error) {
+      metrics.requested(options.method, 0);
+      throw error;
+    }
+  }
 }
 
 const subjectOf = ({ method, path }: Call): string => `${method} ${path}`;
-
-function kindPath({ apiVersion, plural }: KubeKind, namespace?: string): string {
-  const group = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  return `${group}${namespace ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${plural}`;
-}
-
-const objectPath = (ref: ObjectRef): string => `${kindPath(ref, ref.namespace)}/${encodeURIComponent(ref.name)}`;
-
-function queryText(query: Record<string, string | undefined>): string {
-  const entries = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return entries.length > 0 ? `?${new URLSearchParams(entries).toString()}` : '';
-}

@@ -1,25 +1,50 @@
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { type QueueOptions, WorkQueue } from './queue.ts';
+import { type RunContext, TerminalError } from './reconcile.ts';
+import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
 import { FakeClock, settle } from './testing/fake-clock.ts';
+
+interface Line {
+  level: number;
+  msg: string;
+  queue: string;
+  key: string;
+  reconcileID: string;
+  retryInMs?: number;
+}
+
+/** A log whose lines are kept. */
+function kept() {
+  const lines: Line[] = [];
+  const log = pino({ level: 'debug', base: null }, { write: (line) => void lines.push(JSON.parse(line) as Line) });
+  return { lines, log };
+}
+const retriesOf = (lines: Line[]) => lines.flatMap(({ retryInMs }) => (retryInMs === undefined ? [] : [retryInMs]));
 
 /** A queue whose runs last until they are told to end. */
 function steered(options: Partial<QueueOptions> = {}) {
   const clock = new FakeClock();
-  const runs: { key: string; end: (result?: { requeueAfterMs?: number }) => void; fail: () => void }[] = [];
-  const retries: number[] = [];
+  const runs: {
+    key: string;
+    context: RunContext;
+    end: (result?: { requeueAfterMs?: number }) => void;
+    fail: (error?: unknown) => void;
+  }[] = [];
+  const { lines, log } = kept();
   const queue = new WorkQueue({
     name: 'test',
     workers: 2,
     clock,
-    onError: (_key, _error, retryInMs) => retries.push(retryInMs),
-    run: (key) =>
+    log,
+    run: (key, context) =>
       new Promise((resolve, reject) => {
-        runs.push({ key, end: resolve, fail: () => reject(new Error('no')) });
+        runs.push({ key, context, end: resolve, fail: (error = new Error('no')) => reject(error as Error) });
       }),
     ...options,
   });
-  return { clock, runs, retries, queue, keys: () => runs.map((run) => run.key) };
+  return { clock, runs, lines, queue, retries: () => retriesOf(lines), keys: () => runs.map((run) => run.key) };
 }
 
 describe('a work queue', () => {
@@ -57,7 +82,7 @@ describe('a work queue', () => {
     for (const delay of [10, 20, 30, 30]) {
       runs.at(-1)?.fail();
       await settle();
-      expect(retries.at(-1)).toBe(delay);
+      expect(retries().at(-1)).toBe(delay);
       const before = runs.length;
       queue.add('a');
       await clock.advance(delay - 1);
@@ -77,7 +102,7 @@ describe('a work queue', () => {
     runs.at(-1)?.fail();
     await settle();
     // One success, and the next failure is a first one again.
-    expect(retries.at(-1)).toBe(10);
+    expect(retries().at(-1)).toBe(10);
   });
 
   it('does not wait when something urgent came while a run failed', async () => {
@@ -127,7 +152,7 @@ describe('a work queue', () => {
     const signals: AbortSignal[] = [];
     const { queue, clock } = steered({
       workers: 1,
-      run: (_key, signal) =>
+      run: (_key, { signal }) =>
         new Promise((_resolve, reject) => {
           signals.push(signal);
           signal.addEventListener('abort', () => setImmediate(() => reject(new Error('aborted'))));
@@ -172,7 +197,7 @@ describe('a work queue', () => {
           clock,
           firstDelayMs: 5,
           longestDelayMs: 40,
-          onError: () => undefined,
+          log: pino({ level: 'silent' }),
           run: (key) =>
             new Promise((resolve, reject) => {
               expect(open.map((run) => run.key)).not.toContain(key);
@@ -208,5 +233,150 @@ describe('a work queue', () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+/** Metrics that note what they are told. */
+function noting() {
+  const told: string[] = [];
+  const metrics = Object.fromEntries(
+    Object.keys(noMetrics).map((name) => [name, (...values: unknown[]) => void told.push([name, ...values].join(' '))]),
+  ) as unknown as RuntimeMetrics;
+  return { metrics, told, of: (name: string) => told.filter((line) => line.startsWith(`${name} `)) };
+}
+
+describe('a run', () => {
+  it('has a log that names queue, key and the run itself, another one each time', async () => {
+    const { queue, runs, lines } = steered();
+    queue.add('a');
+    await settle();
+    runs[0]?.context.log.info('working');
+    queue.add('a');
+    runs[0]?.end();
+    await settle();
+    runs[1]?.context.log.info('working');
+    expect(lines).toMatchObject([
+      { queue: 'test', key: 'a', msg: 'working', reconcileID: runs[0]?.context.reconcileID },
+      { queue: 'test', key: 'a', msg: 'working', reconcileID: runs[1]?.context.reconcileID },
+    ]);
+    expect(lines[0]?.reconcileID).not.toBe(lines[1]?.reconcileID);
+  });
+
+  it('is told when its time is up, counted, and comes again', async () => {
+    const { metrics, of } = noting();
+    const { queue, runs, clock, retries } = steered({ timeoutMs: 1000, metrics });
+    queue.add('a');
+    await clock.advance(999);
+    const { signal } = (runs[0] as { context: RunContext }).context;
+    expect(signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(signal.aborted).toBe(true);
+    expect(queue.stuck).toBe('');
+    runs[0]?.fail(signal.reason);
+    await settle();
+    expect(String(signal.reason)).toBe('ReconcileTimeout: the run was ended after 1 s, its time limit');
+    expect(of('reconcileFailed')).toEqual(['reconcileFailed test timeout']);
+    expect(retries()).toEqual([5]);
+  });
+
+  it('that fails for good does not come again by itself, and does when something changes', async () => {
+    const { metrics, of } = noting();
+    const { queue, runs, keys, clock, retries, lines } = steered({ metrics });
+    queue.add('a');
+    await settle();
+    runs[0]?.fail();
+    await clock.advance(5);
+    runs[1]?.fail(new TerminalError('the spec is wrong'));
+    await clock.advance(1_000_000);
+    expect(keys()).toEqual(['a', 'a']);
+    expect(queue.size).toBe(0);
+    expect(retries()).toEqual([5]);
+    expect(lines.at(-1)).toMatchObject({ level: 50, msg: 'reconciling failed for good' });
+    expect(of('reconcileFailed')).toEqual(['reconcileFailed test terminal']);
+    queue.add('a');
+    await settle();
+    expect(keys()).toEqual(['a', 'a', 'a']);
+  });
+
+  it.each<[string, unknown, boolean]>([
+    ['a fault of the program', new TypeError('x is undefined'), true],
+    ['no error at all', 'a text', true],
+    ['a broken network, as fetch says it', new TypeError('fetch failed', { cause: new Error('ECONNRESET') }), false],
+    ['any other failure', new Error('away'), false],
+  ])('that fails by %s is tried again; counted as a panic: %s %s', async (_, error, panic) => {
+    const { metrics, of } = noting();
+    const { queue, runs, clock, keys } = steered({ metrics });
+    queue.add('a');
+    await settle();
+    runs[0]?.fail(error);
+    await clock.advance(5);
+    expect(keys()).toEqual(['a', 'a']);
+    expect(of('reconcileFailed')).toEqual(panic ? ['reconcileFailed test panic'] : []);
+  });
+});
+
+describe('all keys together', () => {
+  it('are tried again only so often', async () => {
+    let reserved = 0;
+    const { queue, runs, retries } = steered({ workers: 3, retries: { reserve: () => (reserved += 100) } });
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    await settle();
+    for (const run of runs) run.fail();
+    await settle();
+    expect(retries()).toEqual([100, 200, 300]);
+  });
+
+  it('are only collected while the queue is paused, each once', async () => {
+    const { queue, runs, keys, clock } = steered({ paused: true });
+    for (const key of ['a', 'b', 'a']) queue.add(key);
+    queue.addAfter('c', 10);
+    await clock.advance(600_000);
+    expect(keys()).toEqual([]);
+    expect(queue.stuck).toBe('');
+    queue.start();
+    await settle();
+    expect(keys()).toEqual(['a', 'b']);
+    runs[0]?.end();
+    await settle();
+    expect(keys()).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are counted on their way', async () => {
+    const { metrics, told } = noting();
+    const { queue, runs, clock } = steered({ workers: 1, metrics });
+    queue.add('a');
+    await clock.advance(2000);
+    runs[0]?.end({ requeueAfterMs: 5 });
+    await clock.advance(5);
+    expect(told).toEqual([
+      'workers test 0 1',
+      'queueAdded test',
+      'queueDepth test 1',
+      'queueDepth test 0',
+      'queueWaited test 0',
+      'workers test 1 1',
+      'reconciled test requeue_after 2',
+      'workers test 0 1',
+      'queueAdded test',
+      'queueDepth test 1',
+      'queueDepth test 0',
+      'queueWaited test 0',
+      'workers test 1 1',
+    ]);
+    expect(queue.unfinished).toEqual({ sum: 0, longest: 0 });
+    await clock.advance(3000);
+    expect(queue.unfinished).toEqual({ sum: 3, longest: 3 });
+  });
+
+  it('are stuck when a run does not end long after it was told to', async () => {
+    const { queue, clock, runs } = steered({ timeoutMs: 10_000 });
+    queue.add('a');
+    await clock.advance(70_000);
+    expect(queue.stuck).toBe('');
+    await clock.advance(1000);
+    expect(queue.stuck).toBe('test a has been worked on for 71 s and does not end');
+    runs[0]?.end();
+    await settle();
+    expect(queue.stuck).toBe('');
   });
 });

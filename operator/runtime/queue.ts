@@ -1,30 +1,39 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
+import { isPanic, ReconcileTimeout, type RunContext, type RunResult, TerminalError } from './reconcile.ts';
 import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
-
-/** What to do after a run that did not fail. */
-export interface RunResult {
-  /** Call again after so long, unless something happens before. */
-  requeueAfterMs?: number;
-}
+import { TokenBucket } from './token-bucket.ts';
 
 export interface QueueOptions {
   /** For metrics. */
   name: string;
   /** Keys worked on at the same time. */
   workers: number;
-  /** Works on a key; a rejection brings the key back, later each time. `signal` is aborted by `stop`. */
-  run: (key: string, signal: AbortSignal) => Promise<RunResult | void>;
-  onError: (key: string, error: unknown, retryInMs: number) => void;
+  /** Works on a key; a rejection brings the key back, later each time, unless it is a {@link TerminalError}. */
+  run: (key: string, context: RunContext) => Promise<RunResult | void>;
+  log: Logger;
   clock?: Clock;
   metrics?: RuntimeMetrics;
+  /** A run's signal is aborted after so long. Default 10 min. */
+  timeoutMs?: number;
   /** Delay after the first failure, doubled by each further one. Default 5 ms. */
   firstDelayMs?: number;
-  /** Longest delay. Default 1000 s. */
+  /** Longest delay of that kind. Default 1000 s. */
   longestDelayMs?: number;
+  /** Limits the retries of all keys together, for many that fail at once. Default: 10 a second, 100 at once. */
+  retries?: Pick<TokenBucket, 'reserve'>;
+  /** Whether keys are only collected until `start` is called. Default false. */
+  paused?: boolean;
 }
+
+/** A run that has not ended so long after it was told to will stay that way. */
+const STUCK_MS = 60_000;
 
 interface Entry {
   running: boolean;
+  /** When the last run began. */
+  began: number;
   /** Waits for a worker, since this time. */
   queuedAt?: number;
   /** What came while it ran: `urgent` may also overtake a back-off. */
@@ -47,16 +56,29 @@ export class WorkQueue {
   readonly #ready = new Set<string>();
   readonly #stopping = new AbortController();
   #running = 0;
+  #paused: boolean;
   #drained: (() => void) | undefined;
 
   constructor(options: QueueOptions) {
+    const { clock = systemClock } = options;
     this.#options = {
-      clock: systemClock,
+      clock,
       metrics: noMetrics,
+      timeoutMs: 600_000,
       firstDelayMs: 5,
       longestDelayMs: 1_000_000,
+      retries: new TokenBucket({ perSecond: 10, burst: 100, clock }),
+      paused: false,
       ...options,
     };
+    this.#paused = this.#options.paused;
+    this.#workers(0);
+  }
+
+  /** Begins to work on what was collected. */
+  start(): void {
+    this.#paused = false;
+    this.#dispatch();
   }
 
   /**
@@ -97,6 +119,23 @@ export class WorkQueue {
     return this.#entries.size;
   }
 
+  /** Seconds that the runs under way have taken: together, and the longest. */
+  get unfinished(): { sum: number; longest: number } {
+    const seconds = [...this.#entries.values()].filter((entry) => entry.running).map(({ began }) => this.#since(began));
+    return { sum: seconds.reduce((sum, one) => sum + one, 0), longest: Math.max(0, ...seconds) };
+  }
+
+  /** Empty while work goes on; else what is stuck, which only another process can mend. */
+  get stuck(): string {
+    const { name, timeoutMs } = this.#options;
+    for (const [key, { running, began }] of this.#entries) {
+      if (running && this.#now() - began > timeoutMs + STUCK_MS) {
+        return `${name} ${key} has been worked on for ${Math.round(this.#since(began))} s and does not end`;
+      }
+    }
+    return '';
+  }
+
   /** Takes nothing more, aborts the signal of what runs and waits until that has ended. May be called again. */
   async stop(): Promise<void> {
     if (!this.#stopping.signal.aborted) {
@@ -118,7 +157,7 @@ export class WorkQueue {
 
   #entry(key: string): Entry {
     let entry = this.#entries.get(key);
-    if (!entry) this.#entries.set(key, (entry = { running: false, failures: 0, notBefore: 0 }));
+    if (!entry) this.#entries.set(key, (entry = { running: false, began: 0, failures: 0, notBefore: 0 }));
     return entry;
   }
 
@@ -140,11 +179,13 @@ export class WorkQueue {
     if (this.#ready.has(key)) return;
     entry.queuedAt = this.#now();
     this.#ready.add(key);
+    this.#options.metrics.queueAdded(this.#options.name);
     this.#depth();
     this.#dispatch();
   }
 
   #dispatch(): void {
+    if (this.#paused) return;
     for (const key of this.#ready) {
       if (this.#running >= this.#options.workers) return;
       this.#ready.delete(key);
@@ -154,36 +195,61 @@ export class WorkQueue {
   }
 
   async #work(key: string, entry: Entry): Promise<void> {
-    const { run, metrics, name, onError } = this.#options;
-    const began = this.#now();
-    metrics.queueWaited(name, (began - (entry.queuedAt ?? began)) / 1000);
-    this.#running += 1;
+    const { metrics, name, log } = this.#options;
+    entry.began = this.#now();
+    metrics.queueWaited(name, this.#since(entry.queuedAt ?? entry.began));
+    delete entry.queuedAt;
+    this.#workers(1);
     entry.running = true;
-    const seconds = (): number => (this.#now() - began) / 1000;
+    const reconcileID = randomUUID();
+    const child = log.child({ queue: name, key, reconcileID });
     try {
-      // Never in the caller's own turn: adding a key must not run anything.
-      await Promise.resolve();
-      const result = await run(key, this.#stopping.signal);
+      const result = await this.#limited(key, { log: child, reconcileID });
       entry.failures = 0;
       entry.notBefore = 0;
       const after = result?.requeueAfterMs;
-      metrics.reconciled(name, after === undefined ? 'success' : 'requeue', seconds());
+      metrics.reconciled(name, after === undefined ? 'success' : 'requeue_after', this.#since(entry.began));
       if (after !== undefined && this.#entries.get(key) === entry) this.addAfter(key, after);
     } catch (error) {
-      metrics.reconciled(name, 'error', seconds());
-      entry.failures += 1;
-      const delay = this.#delay(entry.failures);
-      entry.notBefore = this.#now() + delay;
-      if (!this.#stopping.signal.aborted) {
-        metrics.queueRetried(name);
-        onError(key, error, delay);
-        this.addAfter(key, delay);
-      }
+      // Whoever was told to end has not failed.
+      if (!this.#stopping.signal.aborted) this.#failed(key, entry, error, child);
     } finally {
-      this.#running -= 1;
+      this.#workers(-1);
       entry.running = false;
       this.#finished(key, entry);
     }
+  }
+
+  async #limited(key: string, context: Omit<RunContext, 'signal'>): Promise<RunResult | void> {
+    const { run, clock, timeoutMs } = this.#options;
+    const limit = new AbortController();
+    const cancel = clock.after(timeoutMs, () => limit.abort(new ReconcileTimeout(timeoutMs)));
+    try {
+      // Never in the caller's own turn: adding a key must not run anything.
+      await Promise.resolve();
+      return await run(key, { ...context, signal: AbortSignal.any([this.#stopping.signal, limit.signal]) });
+    } finally {
+      cancel();
+    }
+  }
+
+  #failed(key: string, entry: Entry, error: unknown, log: Logger): void {
+    const { metrics, name, retries } = this.#options;
+    metrics.reconciled(name, 'error', this.#since(entry.began));
+    if (error instanceof ReconcileTimeout) metrics.reconcileFailed(name, 'timeout');
+    if (isPanic(error)) metrics.reconcileFailed(name, 'panic');
+    if (error instanceof TerminalError) {
+      metrics.reconcileFailed(name, 'terminal');
+      Object.assign(entry, { failures: 0, notBefore: 0 });
+      log.error({ err: error }, 'reconciling failed for good');
+      return;
+    }
+    entry.failures += 1;
+    const retryInMs = Math.max(this.#delay(entry.failures), retries.reserve());
+    entry.notBefore = this.#now() + retryInMs;
+    metrics.queueRetried(name);
+    log.error({ err: error, retryInMs }, 'reconciling failed');
+    this.addAfter(key, retryInMs);
   }
 
   #finished(key: string, entry: Entry): void {
@@ -202,6 +268,16 @@ export class WorkQueue {
   #delay(failures: number): number {
     const { firstDelayMs, longestDelayMs } = this.#options;
     return Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(failures - 1, 40));
+  }
+
+  #workers(change: number): void {
+    const { metrics, name, workers } = this.#options;
+    this.#running += change;
+    metrics.workers(name, this.#running, workers);
+  }
+
+  #since(at: number): number {
+    return Math.max(0, this.#now() - at) / 1000;
   }
 
   #depth(): void {

@@ -5,7 +5,7 @@ import type { RunStore } from '../runs/run-store.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { ensureFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
 import { refOf, type Kube, type KubeKind, type KubeObject } from '../runtime/kube.ts';
-import type { RunResult } from '../runtime/queue.ts';
+import type { RunResult } from '../runtime/reconcile.ts';
 import type { StatusWriter } from '../runtime/status-writer.ts';
 import { admit, type Refusal } from './admission.ts';
 import { announce } from './announce.ts';

@@ -3,6 +3,7 @@ import { Agent, Dispatcher1Wrapper } from 'undici';
 import type { AddressRules } from '../../loadgen/net/address-rules.ts';
 import { checkedConnector } from '../../loadgen/net/connect.ts';
 import { NetError, networkFault } from '../../loadgen/net/net-error.ts';
+import { effects, NotLeading } from '../runtime/effects.ts';
 import { TargetError } from './target.ts';
 
 type Api = ReturnType<QdrantClient['api']>;
@@ -69,7 +70,9 @@ export class Collections {
   /** @throws {TargetError} `NameTaken` when it exists already: then it is not the one we were about to make. */
   async create(name: string, body: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#ask(`to create collection ${name}`, () =>
-      this.#api.createCollection({ ...body, collection_name: name }, this.#init),
+      effects.perform('qdrant create collection', () =>
+        this.#api.createCollection({ ...body, collection_name: name }, this.#init),
+      ),
     );
   }
 
@@ -83,7 +86,9 @@ export class Collections {
   /** Deletes a collection; one that is gone already is no error. */
   async delete(name: string): Promise<void> {
     await this.#ask(`to delete collection ${name}`, () =>
-      this.#api.deleteCollection({ collection_name: name, timeout: 60 }, this.#init),
+      effects.perform('qdrant delete collection', () =>
+        this.#api.deleteCollection({ collection_name: name, timeout: 60 }, this.#init),
+      ),
     );
   }
 
@@ -91,6 +96,7 @@ export class Collections {
     try {
       return await call();
     } catch (error) {
+      if (error instanceof NotLeading) throw error;
       throw targetError(error, `asked ${what}, Qdrant at ${this.#url}`);
     }
   }
