@@ -8,7 +8,7 @@ import { EmbeddedDatabase } from './embedded-database.ts';
 import { heldMessage, isLock, tryLock, type FolderLock } from './folder-lock.ts';
 import { migrate } from './migrate.ts';
 import { PostgresRunStore } from './postgres-run-store.ts';
-import { StoreError, type ReadableRunStore } from './run-store.ts';
+import { StoreError, type TermedRunStore } from './run-store.ts';
 import type { Tables } from './schema.ts';
 import { RecordError } from './storable.ts';
 import { storeError, type Place } from './store-errors.ts';
@@ -47,7 +47,7 @@ for (const [type, parse] of Object.entries(PARSERS)) TYPES.setTypeParser(Number(
  * @throws StoreError `StoreLocked` (another process has the folder), `StoreFull`, `StoreUnreachable`, `StoreTooNew`, `StoreCorrupt`
  * @throws RecordError when the location is neither
  */
-export function openRunStore(location: string, options: OpenOptions = {}): Promise<ReadableRunStore> {
+export function openRunStore(location: string, options: OpenOptions = {}): Promise<TermedRunStore> {
   if (/^postgres(ql)?:/i.test(location)) return openServer(location, options.connections ?? POOL.max);
   if (location.trim() === '' || (/^[a-z][a-z0-9+.-]+:\/\//i.test(location) && !/^file:/i.test(location))) {
     const scheme = location.split('://', 1)[0] ?? '';
@@ -58,7 +58,7 @@ export function openRunStore(location: string, options: OpenOptions = {}): Promi
   return openFolder(resolve(/^file:/i.test(location) ? fileURLToPath(location) : location), options);
 }
 
-async function openServer(location: string, max: number): Promise<ReadableRunStore> {
+async function openServer(location: string, max: number): Promise<TermedRunStore> {
   const place: Place = { kind: 'server', name: withoutPassword(location) };
   const pool = new Pool({ connectionString: location, types: TYPES, ...POOL, max });
   // A connection that dies is replaced. Without listeners its death would end the process: the pool's own hears of idle
@@ -75,7 +75,7 @@ async function openServer(location: string, max: number): Promise<ReadableRunSto
   return new PostgresRunStore(db, place);
 }
 
-async function openFolder(folder: string, options: OpenOptions): Promise<ReadableRunStore> {
+async function openFolder(folder: string, options: OpenOptions): Promise<TermedRunStore> {
   const place: Place = { kind: 'folder', name: folder };
   const opened: (() => Promise<void> | void)[] = [];
   const release = async (): Promise<void> => {

@@ -4,6 +4,7 @@ import type { History, RunRecord, RunRole, SearchRecord } from '../judge/history
 import type { Metric } from '../judge/metrics.ts';
 import type { Proposal } from '../judge/study.ts';
 import type { Reason, Verdict } from '../judge/verdict.ts';
+import { effects } from '../runtime/effects.ts';
 import type {
   Attempt,
   Experiment,
@@ -13,13 +14,17 @@ import type {
   ProposalSet,
   ReadableRunStore,
   SeriesPoint,
+  Term,
+  TermedRunStore,
 } from './run-store.ts';
+import { StoreError } from './run-store.ts';
 import { claimExperiment } from './claim.ts';
 import { SCHEMA, type ConnectionTable, type DatasetTable, type ExperimentTable } from './schema.ts';
 import type { RunTable, Tables } from './schema.ts';
 import { finiteMetrics, RecordError, storable, storableCount } from './storable.ts';
 import { storableInstant, storableMessage, storableName } from './storable.ts';
 import { storeError, worthRetrying, type Place } from './store-errors.ts';
+import { checkTerm, latestTerm, registerTerm } from './term.ts';
 
 /** The most a read returns. Lists are cut there, newest first; a history that is longer is refused, never cut. */
 export const LIMITS = {
@@ -37,12 +42,17 @@ const RETRIES = 3;
 /** Rows an insert carries; far below Postgres's 65,535 parameters. */
 const SERIES_ROWS = 500;
 
+/** What a read can do. */
+type Reading = Pick<Kysely<Tables>, 'selectFrom'>;
+
 /** The record over Postgres, embedded or served: the SQL is the same. */
-export class PostgresRunStore implements ReadableRunStore {
+export class PostgresRunStore implements TermedRunStore {
   readonly #db: Kysely<Tables>;
   readonly #place: Place;
   readonly #release: () => Promise<void>;
   #closed: Promise<void> | undefined;
+  /** Throws when the term this store writes for is over. */
+  #fence: ((db: Transaction<Tables>) => Promise<void>) | undefined;
 
   /**
    * @param db a database whose tables are migrated, with the parsers of `column-types.ts`
@@ -54,8 +64,34 @@ export class PostgresRunStore implements ReadableRunStore {
     this.#release = release;
   }
 
+  latestTerm(scope: string): Promise<number> {
+    return this.#read((db) => latestTerm(db as Kysely<Tables>, scope));
+  }
+
+  async under(term: Term, onFenced: (error: StoreError) => void = () => undefined): Promise<ReadableRunStore> {
+    const { holder, scope, term: number } = term;
+    const fixed = { holder, scope, term: number };
+    await this.#write('operator term', (db) => registerTerm(db, fixed));
+    const led = new PostgresRunStore(this.#db, this.#place);
+    // The schema is named already, and the database is not its own.
+    led.#closed = Promise.resolve();
+    let told = false;
+    led.#fence = async (db) => {
+      try {
+        await checkTerm(db, fixed);
+      } catch (error) {
+        if (!told && error instanceof StoreError) {
+          told = true;
+          onFenced(error);
+        }
+        throw error;
+      }
+    };
+    return led;
+  }
+
   ensureExperiment(experiment: NewExperiment, now: string): Promise<Experiment> {
-    return this.#transaction(async (db) => {
+    return this.#write('experiment', async (db) => {
       const namespace = storableName('namespace', experiment.namespace);
       const at = storableInstant('now', now);
       const connection = connectionRow(namespace, experiment.target);
@@ -114,7 +150,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   saveStatus(experiment: string, status: unknown, now: string): Promise<void> {
-    return this.#run(async (db) => {
+    return this.#write('status', async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('experiments')
         .set({ status: storable('status', status), updated_at: storableInstant('now', now) })
@@ -126,7 +162,7 @@ export class PostgresRunStore implements ReadableRunStore {
 
   /** Not idempotent, on purpose: each call is a new attempt with its own number and collection. */
   beginAttempt(experiment: string, attempt: NewAttempt): Promise<Attempt> {
-    return this.#transaction(async (db) => {
+    return this.#write('attempt', async (db) => {
       // The lock numbers attempts of several processes one after another.
       const owner = await db
         .selectFrom('experiments')
@@ -163,7 +199,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   recordSurroundings(experiment: string, attempt: Attempt, surroundings: unknown): Promise<void> {
-    return this.#run(async (db) => {
+    return this.#write('surroundings', async (db) => {
       const value = storable('applied', { surroundings });
       const { numUpdatedRows } = await db
         .updateTable('runs')
@@ -179,7 +215,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   recordBuilt(experiment: string, attempt: Attempt, metrics: readonly Metric[], applied: unknown): Promise<void> {
-    return this.#run(async (db) => {
+    return this.#write('build', async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('runs')
         .set({ metrics: storable('metrics', finiteMetrics(metrics)), applied: storable('applied', applied) })
@@ -197,7 +233,7 @@ export class PostgresRunStore implements ReadableRunStore {
     attempt: Attempt,
     result: { verdict: Verdict; reason: Reason; message: string; finishedAt: string },
   ): Promise<void> {
-    return this.#run(async (db) => {
+    return this.#write('end of run', async (db) => {
       const { numUpdatedRows } = await db
         .updateTable('runs')
         .set((is) => ({
@@ -216,7 +252,7 @@ export class PostgresRunStore implements ReadableRunStore {
 
   /** An attempt the store does not know is none whose collection it lists: nothing to do. */
   collectionDeleted(experiment: string, attempt: Attempt): Promise<void> {
-    return this.#run(async (db) => {
+    return this.#write('collection deleted', async (db) => {
       await db
         .updateTable('runs')
         .set({ collection_deleted: true })
@@ -228,7 +264,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   undeletedCollections(experiment: string): Promise<Attempt[]> {
-    return this.#run((db) =>
+    return this.#read((db) =>
       db
         .selectFrom('runs')
         .select(['id as run', 'attempt', 'collection'])
@@ -243,83 +279,95 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   commitSearch(experiment: string, search: SearchRecord): Promise<boolean> {
-    return this.#run(async (db) => {
-      const finishedAt = storableInstant('search.finishedAt', search.finishedAt);
-      const body: SearchRecord = {
-        ...search,
-        metrics: finiteMetrics(search.metrics),
-        message: storableMessage(search.message),
-        finishedAt,
-      };
-      const written = await db
-        .insertInto('searches')
-        .values({
-          namespace: namespaceOf(experiment),
-          experiment,
-          id: storableName('search.id', search.id),
-          run: storableName('search.run', search.run),
-          attempt: storableCount('search.attempt', search.attempt, 1),
-          stage: search.stage,
-          verdict: search.verdict,
-          finished_at: finishedAt,
-          body: storable('search', body),
-        })
-        .onConflict((conflict) =>
-          conflict
-            .columns(['experiment', 'id'])
-            .doUpdateSet((is) => ({
-              run: is.ref('excluded.run'),
-              attempt: is.ref('excluded.attempt'),
-              stage: is.ref('excluded.stage'),
-              verdict: is.ref('excluded.verdict'),
-              finished_at: is.ref('excluded.finished_at'),
-              body: is.ref('excluded.body'),
-            }))
-            .where('searches.stage', '=', 'Recall')
-            .where('excluded.stage', '<>', 'Recall'),
-        )
-        .returning('id')
-        .executeTakeFirst();
-      return written !== undefined;
-    }, experiment);
+    return this.#write(
+      'search',
+      async (db) => {
+        const finishedAt = storableInstant('search.finishedAt', search.finishedAt);
+        const body: SearchRecord = {
+          ...search,
+          metrics: finiteMetrics(search.metrics),
+          message: storableMessage(search.message),
+          finishedAt,
+        };
+        const written = await db
+          .insertInto('searches')
+          .values({
+            namespace: namespaceOf(experiment),
+            experiment,
+            id: storableName('search.id', search.id),
+            run: storableName('search.run', search.run),
+            attempt: storableCount('search.attempt', search.attempt, 1),
+            stage: search.stage,
+            verdict: search.verdict,
+            finished_at: finishedAt,
+            body: storable('search', body),
+          })
+          .onConflict((conflict) =>
+            conflict
+              .columns(['experiment', 'id'])
+              .doUpdateSet((is) => ({
+                run: is.ref('excluded.run'),
+                attempt: is.ref('excluded.attempt'),
+                stage: is.ref('excluded.stage'),
+                verdict: is.ref('excluded.verdict'),
+                finished_at: is.ref('excluded.finished_at'),
+                body: is.ref('excluded.body'),
+              }))
+              .where('searches.stage', '=', 'Recall')
+              .where('excluded.stage', '<>', 'Recall'),
+          )
+          .returning('id')
+          .executeTakeFirst();
+        return written !== undefined;
+      },
+      experiment,
+    );
   }
 
   appendSeries(experiment: string, points: readonly SeriesPoint[]): Promise<void> {
     const kept = points.filter((point) => isKept(point.second, LIMITS.seconds) && isKept(point.repeat, LIMITS.repeats));
-    return this.#run(async (db) => {
-      for (let from = 0; from < kept.length; from += SERIES_ROWS) {
-        await db
-          .insertInto('series')
-          .values(
-            kept.slice(from, from + SERIES_ROWS).map((point) => ({
-              namespace: namespaceOf(experiment),
-              experiment,
-              search: storableName('series.search', point.search),
-              repeat: point.repeat,
-              second: point.second,
-              values: storable('series', finiteValues(point.values)),
-            })),
-          )
-          .onConflict((conflict) => conflict.columns(['experiment', 'search', 'repeat', 'second']).doNothing())
-          .execute();
-      }
-    }, experiment);
+    return this.#write(
+      'series',
+      async (db) => {
+        for (let from = 0; from < kept.length; from += SERIES_ROWS) {
+          await db
+            .insertInto('series')
+            .values(
+              kept.slice(from, from + SERIES_ROWS).map((point) => ({
+                namespace: namespaceOf(experiment),
+                experiment,
+                search: storableName('series.search', point.search),
+                repeat: point.repeat,
+                second: point.second,
+                values: storable('series', finiteValues(point.values)),
+              })),
+            )
+            .onConflict((conflict) => conflict.columns(['experiment', 'search', 'repeat', 'second']).doNothing())
+            .execute();
+        }
+      },
+      experiment,
+    );
   }
 
   recordProposals(experiment: string, afterRuns: number, proposals: readonly Proposal[], now: string): Promise<void> {
-    return this.#run(async (db) => {
-      const set = { proposed_at: storableInstant('now', now), body: storable('proposals', proposals) };
-      await db
-        .insertInto('proposals')
-        .values({
-          namespace: namespaceOf(experiment),
-          experiment,
-          after_runs: storableCount('afterRuns', afterRuns),
-          ...set,
-        })
-        .onConflict((conflict) => conflict.columns(['experiment', 'after_runs']).doUpdateSet(set))
-        .execute();
-    }, experiment);
+    return this.#write(
+      'proposals',
+      async (db) => {
+        const set = { proposed_at: storableInstant('now', now), body: storable('proposals', proposals) };
+        await db
+          .insertInto('proposals')
+          .values({
+            namespace: namespaceOf(experiment),
+            experiment,
+            after_runs: storableCount('afterRuns', afterRuns),
+            ...set,
+          })
+          .onConflict((conflict) => conflict.columns(['experiment', 'after_runs']).doUpdateSet(set))
+          .execute();
+      },
+      experiment,
+    );
   }
 
   async history(experiment: string): Promise<History> {
@@ -329,7 +377,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   runs(experiment: string): Promise<RunRecord[]> {
-    return this.#run(async (db) => {
+    return this.#read(async (db) => {
       const rows = await db
         .selectFrom('runs')
         .distinctOn('id')
@@ -350,7 +398,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   proposals(experiment: string): Promise<ProposalSet[]> {
-    return this.#run(async (db) => {
+    return this.#read(async (db) => {
       const rows = await db
         .selectFrom('proposals')
         .select(['after_runs', 'proposed_at', 'body'])
@@ -367,7 +415,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   series(experiment: string, search: string): Promise<SeriesPoint[]> {
-    return this.#run(async (db) => {
+    return this.#read(async (db) => {
       const rows = await db
         .selectFrom('series')
         .select(['search', 'repeat', 'second', 'values'])
@@ -393,7 +441,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   #searches(experiment: string): Promise<SearchRecord[]> {
-    return this.#run(async (db) => {
+    return this.#read(async (db) => {
       const rows = await db
         .selectFrom('searches')
         .select('body')
@@ -408,7 +456,7 @@ export class PostgresRunStore implements ReadableRunStore {
   }
 
   #experiments(where: { namespace?: string; name?: string }): Promise<Experiment[]> {
-    return this.#run(async (db) => {
+    return this.#read(async (db) => {
       let query = db.selectFrom('experiments').selectAll();
       if (where.namespace !== undefined) query = query.where('namespace', '=', where.namespace);
       if (where.name !== undefined) query = query.where('name', '=', where.name);
@@ -434,8 +482,18 @@ export class PostgresRunStore implements ReadableRunStore {
     });
   }
 
-  #transaction<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return this.#run((db) => db.transaction().execute(work));
+  #read<T>(work: (db: Reading) => Promise<T>): Promise<T> {
+    return this.#run(work);
+  }
+
+  /** Writes in one transaction, which the fence comes first in. */
+  #write<T>(what: string, work: (db: Transaction<Tables>) => Promise<T>, experiment?: string): Promise<T> {
+    const fenced = async (db: Transaction<Tables>): Promise<T> => {
+      await this.#fence?.(db);
+      return work(db);
+    };
+    const run = (): Promise<T> => this.#run((db) => db.transaction().execute(fenced), experiment);
+    return effects.perform(`store write ${what}`, run);
   }
 
   /** Runs one step, again after a deadlock, and names the store in what it throws. */

@@ -4,7 +4,7 @@ import type { SearchRecord } from '../judge/history.ts';
 import type { Metric } from '../judge/metrics.ts';
 import type { Proposal } from '../judge/study.ts';
 import { REASONS } from '../judge/verdict.ts';
-import type { NewExperiment, ReadableRunStore } from './run-store.ts';
+import type { NewExperiment, TermedRunStore } from './run-store.ts';
 import { newAttempt, newExperiment, newSearch, NOW } from './testing/records.ts';
 
 const LATER = '2026-11-21T11:00:00.000Z';
@@ -18,7 +18,7 @@ function someExperiment(change: Partial<NewExperiment> = {}): NewExperiment {
 }
 
 /** What every store must do, whatever it is made of. */
-export function describesARunStore(name: string, open: () => Promise<ReadableRunStore>): void {
+export function describesARunStore(name: string, open: () => Promise<TermedRunStore>): void {
   describe(`a run store in ${name}`, () => {
     /** The store and the id of a fresh experiment in it. */
     async function prepared(change: Partial<NewExperiment> = {}) {

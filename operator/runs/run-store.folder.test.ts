@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openRunStore } from './open-store.ts';
 import { describesARunStore } from './run-store.contract.ts';
-import type { ReadableRunStore } from './run-store.ts';
+import { describesTerms } from './term.contract.ts';
+import type { TermedRunStore } from './run-store.ts';
 import { newExperiment, newSearch, NOW } from './testing/records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'qdrant-bench-store-'));
-let store: ReadableRunStore;
+let store: TermedRunStore;
 
 beforeAll(async () => {
   store = await openRunStore(folder);
@@ -21,6 +22,7 @@ afterAll(async () => {
 });
 
 describesARunStore('a folder', () => Promise.resolve(store));
+describesTerms('a folder', () => Promise.resolve(store));
 
 it('keeps its log of writes small, however much is written', async () => {
   const log = join(folder, 'database', 'pg_wal');

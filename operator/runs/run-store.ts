@@ -117,10 +117,34 @@ export interface ReadableRunStore extends RunStore {
   series(experiment: string, search: string): Promise<SeriesPoint[]>;
 }
 
+/** The time in which one process leads, and writes for all of a scope. */
+export interface Term {
+  /** Who competes: `namespace/name` of the Lease. */
+  scope: string;
+  /** Greater than that of every leader before. */
+  term: number;
+  /** Unique name of the process. */
+  holder: string;
+}
+
+/** A store that knows who leads. Without a term, as in a local run, it takes everybody's writes. */
+export interface TermedRunStore extends ReadableRunStore {
+  /** The latest term that wrote under a scope; -1 when none did. */
+  latestTerm(scope: string): Promise<number>;
+  /**
+   * This store as the leader of a term writes to it: every write looks, in its own transaction, whether a newer term was
+   * here. Closing it closes nothing; close the store it came from.
+   * @param onFenced told once when a write was refused: this process leads no more
+   * @throws StoreError `Fenced` when a newer term was here already
+   */
+  under(term: Term, onFenced?: (error: StoreError) => void): Promise<ReadableRunStore>;
+}
+
 /** Why the store could not do what was asked. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  readonly reason: 'StoreUnreachable' | 'StoreFull' | 'StoreLocked' | 'StoreTooNew' | 'StoreCorrupt';
+  /** `Fenced`: another process leads; of a store under a term only. */
+  readonly reason: 'StoreUnreachable' | 'StoreFull' | 'StoreLocked' | 'StoreTooNew' | 'StoreCorrupt' | 'Fenced';
   constructor(
     reason: StoreError['reason'],
     /** What happened and what to do. */

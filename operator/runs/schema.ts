@@ -93,6 +93,14 @@ export interface ProposalTable {
   body: Json;
 }
 
+/** One row a scope: the latest leader that wrote here. */
+export interface OperatorTermTable {
+  scope: string;
+  term: number;
+  holder: string;
+  since: Generated<Instant>;
+}
+
 /** The tables by name. */
 export interface Tables {
   connections: ConnectionTable;
@@ -102,4 +110,5 @@ export interface Tables {
   searches: SearchTable;
   series: SeriesTable;
   proposals: ProposalTable;
+  operator_terms: OperatorTermTable;
 }

@@ -86,6 +86,7 @@ const SENTENCE: Record<StoreError['reason'], string> = {
   StoreCorrupt: 'cannot be read',
   StoreLocked: 'is in use',
   StoreTooNew: 'is too new',
+  Fenced: 'has another leader',
 };
 
 function made(reason: StoreError['reason'], remedy: string, said: string, place: Place, cause: unknown): StoreError {
