@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { type Kube, type KubeKind, type KubeObject, type ListOptions, KubeError } from './kube.ts';
-import { ObjectCache, type ObjectEvent } from './object-cache.ts';
+import { type Index, ObjectCache, type ObjectEvent } from './object-cache.ts';
 import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
 
 export interface InformerOptions extends ListOptions {
@@ -14,6 +14,8 @@ export interface InformerOptions extends ListOptions {
   metrics?: RuntimeMetrics;
   /** 0 … 1; spreads what many processes would do at once. */
   random?: () => number;
+  /** Under which names and values objects are to be found besides their own, for `byIndex`. */
+  indexes?: Readonly<Record<string, Index>>;
   /** How often all objects are handed out again, in case a change was handled wrongly. Default 10 min. */
   resyncMs?: number;
   /** A silent watch is taken for dead. Default 150 s: a bookmark comes about every minute. */
@@ -35,7 +37,7 @@ const RELIST_AFTER = 3;
  */
 export class Informer {
   readonly #options: Required<Omit<InformerOptions, keyof ListOptions>> & ListOptions;
-  readonly #cache = new ObjectCache();
+  readonly #cache: ObjectCache;
   readonly #synced = Promise.withResolvers<void>();
   #version: string | undefined;
   #isSynced = false;
@@ -47,10 +49,12 @@ export class Informer {
       clock: systemClock,
       metrics: noMetrics,
       random: Math.random,
+      indexes: {},
       resyncMs: 600_000,
       idleMs: 150_000,
       ...options,
     };
+    this.#cache = new ObjectCache(this.#options.indexes);
     this.#lastContact = this.#options.clock.now();
   }
 
@@ -98,6 +102,11 @@ export class Informer {
 
   list(): KubeObject[] {
     return this.#cache.list();
+  }
+
+  /** Those with a value under an index. @throws {RangeError} for an index there is not. */
+  byIndex(index: string, value: string): KubeObject[] {
+    return this.#cache.byIndex(index, value);
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
