@@ -25,6 +25,15 @@ const variants: [string, Record<string, unknown>][] = [
       fullnameOverride: 'bench',
       addresses: { allow: ['10.0.0.0/8', 'fd00::/8', 'minio.storage.svc'], deny: ['10.96.0.0/12'] },
       imagePullSecrets: [{ name: 'pull' }],
+      replicas: 3,
+      leaderElection: {
+        leaseName: 'leader',
+        leaseDurationSeconds: 30,
+        renewDeadlineSeconds: 20,
+        retryPeriodSeconds: 4,
+      },
+      kubeApi: { qps: 2.5, burst: 10 },
+      reconcileTimeoutSeconds: 60,
       serviceAccount: { name: 'robot', annotations: { a: 'b' } },
       metrics: { service: { annotations: { a: 'b' } }, serviceMonitor: { enabled: true, labels: { a: 'b' } } },
       podAnnotations: { a: 'b' },
@@ -157,9 +166,47 @@ describe('the chart', () => {
       QDRANT_BENCH_QDRANT_IMAGE: 'qdrant/qdrant:v{version}',
       QDRANT_BENCH_QDRANT_VERSION: '1.19.0',
       QDRANT_BENCH_IMAGE_PULL_POLICY: 'IfNotPresent',
+      QDRANT_BENCH_LEASE_NAME: 'qb-qdrant-bench',
+      QDRANT_BENCH_LEASE_DURATION_SECONDS: '15',
+      QDRANT_BENCH_LEASE_RENEW_SECONDS: '10',
+      QDRANT_BENCH_LEASE_RETRY_SECONDS: '2',
+      QDRANT_BENCH_KUBE_QPS: '50',
+      QDRANT_BENCH_KUBE_BURST: '100',
+      QDRANT_BENCH_RECONCILE_TIMEOUT_SECONDS: '600',
       QDRANT_BENCH_HTTP_PORT: '8080',
       QDRANT_BENCH_LOG_LEVEL: 'info',
     });
+  });
+
+  it('has one operator, which the next one replaces; of several, one at least stays', async () => {
+    const deployment = (objects: Rendered[]) => objects.find(({ kind }) => kind === 'Deployment') as Rendered;
+    const one = await render();
+    expect(deployment(one).spec).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+    });
+    expect(names(one)).not.toContain('PodDisruptionBudget/qb-qdrant-bench');
+    const two = await render({ replicas: 2 });
+    expect(deployment(two).spec).toMatchObject({
+      replicas: 2,
+      template: { spec: { topologySpreadConstraints: [{ topologyKey: 'kubernetes.io/hostname' }] } },
+    });
+    const budget = two.find(({ kind }) => kind === 'PodDisruptionBudget');
+    const { selector } = deployment(two).spec as unknown as { selector: object };
+    expect(budget?.spec).toMatchObject({ minAvailable: 1, selector });
+  });
+
+  it('lets its operator hold leases where it lives, and nowhere else', async () => {
+    for (const values of [{}, { watchNamespaces: ['team-a'] }]) {
+      const roles = (await render(values)).filter(({ kind }) => kind.endsWith('Role'));
+      const holders = roles.filter(({ rules }) => rules.some(({ resources }) => resources.includes('leases')));
+      expect(names(holders)).toEqual(['Role/qb-qdrant-bench-own']);
+      expect(holders[0]?.rules.find(({ resources }) => resources.includes('leases'))?.verbs).toEqual([
+        'get',
+        'create',
+        'patch',
+      ]);
+    }
   });
 
   it('sets what the operator reads, and nothing it would refuse', async () => {
@@ -262,6 +309,9 @@ describe('the chart', () => {
     ['no URL for your own NATS', { nats: { enabled: false, existingSecret: 'x' } }, /set nats\.url to your server/],
     ['no Secret for your own NATS', { nats: { enabled: false, url: 'nats://a:1' } }, /set nats\.existingSecret/],
     ['credentials in the NATS URL', { nats: { enabled: false, url: 'nats://u:p@a:1' } }, /nats.url|url/],
+    ['a leader that outlives its lease', { leaderElection: { renewDeadlineSeconds: 15 } }, /two operators could lead/],
+    ['a leader that has one try', { leaderElection: { retryPeriodSeconds: 6 } }, /one lost request would end a leader/],
+    ['half an operator', { replicas: 0.5 }, /replicas/],
     ['no Secret for your own Postgres', { postgres: { enabled: false } }, /set postgres\.existingSecret\.name/],
   ])('refuses %s and says where', async (_, values, message) => {
     const { code, stderr } = await helm(['template', 'qb', CHART], values);

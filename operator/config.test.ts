@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, leaseSettings, readConfig } from './config.ts';
+import { LEASE_DEFAULTS } from './runtime/lease.ts';
 
 const ENV = {
   QDRANT_BENCH_NAMESPACE: 'qdrant-bench',
@@ -35,9 +36,17 @@ describe('the environment of the operator', () => {
       QDRANT_BENCH_JOB_DEADLINE_SECONDS: 86_400,
       QDRANT_BENCH_ADDRESSES_ALLOW: [],
       QDRANT_BENCH_ADDRESSES_DENY: [],
+      QDRANT_BENCH_LEASE_NAME: 'qdrant-bench',
+      QDRANT_BENCH_LEASE_DURATION_SECONDS: 15,
+      QDRANT_BENCH_LEASE_RENEW_SECONDS: 10,
+      QDRANT_BENCH_LEASE_RETRY_SECONDS: 2,
+      QDRANT_BENCH_KUBE_QPS: 50,
+      QDRANT_BENCH_KUBE_BURST: 100,
+      QDRANT_BENCH_RECONCILE_TIMEOUT_SECONDS: 600,
       QDRANT_BENCH_HTTP_PORT: 8080,
       QDRANT_BENCH_LOG_LEVEL: 'info',
     });
+    expect(leaseSettings(readConfig(ENV))).toEqual(LEASE_DEFAULTS);
   });
 
   it.each<[string, string, string, unknown]>([
@@ -69,11 +78,26 @@ describe('the environment of the operator', () => {
     ['QDRANT_BENCH_ADDRESSES_DENY', 'data.example', '"data.example" is no range'],
     ['QDRANT_BENCH_HTTP_PORT', 'http', 'number'],
     ['QDRANT_BENCH_LOG_LEVEL', 'loud', 'debug'],
+    ['QDRANT_BENCH_LEASE_NAME', 'My_Lease', 'expected the name of a Lease'],
+    ['QDRANT_BENCH_LEASE_DURATION_SECONDS', '0', '1'],
+    ['QDRANT_BENCH_LEASE_RENEW_SECONDS', '15', 'two could lead at once'],
+    ['QDRANT_BENCH_KUBE_QPS', '0', '1'],
   ])('%s %s is refused by name, and told what was expected', (name, value, expected) => {
     const message = refusal({ ...ENV, [name]: value });
     expect(message).toContain(`\n  ${name}: `);
     expect(message).toContain(expected);
     expect(message.match(/QDRANT_BENCH_/g)).toHaveLength(1);
+  });
+
+  it('may ask for a death only where that is allowed, and for one there is', () => {
+    const fault = { QDRANT_BENCH_FAULT: 'kill-after:3' };
+    expect(refusal({ ...ENV, ...fault })).toContain('QDRANT_BENCH_FAULT: would kill this operator');
+    expect(refusal({ ...ENV, ...fault, QDRANT_BENCH_FAULT_ALLOWED: 'true' })).toContain(
+      'QDRANT_BENCH_FAULT_ALLOWED: expected yes',
+    );
+    const allowed = { QDRANT_BENCH_FAULT_ALLOWED: 'yes' };
+    expect(refusal({ ...ENV, ...allowed, QDRANT_BENCH_FAULT: 'kill' })).toContain('expected kill-after:N');
+    expect(readConfig({ ...ENV, ...fault, ...allowed }).QDRANT_BENCH_FAULT).toEqual({ mode: 'kill-after', at: 3 });
   });
 
   it('is refused with all that is wrong at once, and never with a password', () => {

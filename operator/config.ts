@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { entryProblem, type AddressSettings } from '../loadgen/net/address-rules.ts';
+import { parseFault } from './runtime/effects.ts';
+import { checkSettings, type LeaseSettings } from './runtime/lease.ts';
 
 /** Quantities are checked by the API server, which knows all their spellings. */
 const resourceList = z.record(z.string().max(63), z.string().max(32));
@@ -39,6 +41,8 @@ const json = (text: string, context: z.RefinementCtx): unknown => {
   }
 };
 
+const seconds = (initial: number) => z.coerce.number().int().min(1).max(3600).default(initial);
+
 const schema = z.object({
   /** Our own namespace: the NATS Secret is kept here. */
   QDRANT_BENCH_NAMESPACE: label,
@@ -67,9 +71,61 @@ const schema = z.object({
   QDRANT_BENCH_ADDRESSES_ALLOW: addresses('allow'),
   /** Where they never may: ranges. */
   QDRANT_BENCH_ADDRESSES_DENY: addresses('deny'),
+  /** The Lease in our own namespace whose holder leads. Operators of one database and other Leases do not know of each other. */
+  QDRANT_BENCH_LEASE_NAME: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'expected the name of a Lease')
+    .default('qdrant-bench'),
+  QDRANT_BENCH_LEASE_DURATION_SECONDS: seconds(15),
+  QDRANT_BENCH_LEASE_RENEW_SECONDS: seconds(10),
+  QDRANT_BENCH_LEASE_RETRY_SECONDS: seconds(2),
+  /** Requests to the API server: a second, and at once after a pause. Each sweep under way needs two a second. */
+  QDRANT_BENCH_KUBE_QPS: z.coerce.number().min(1).max(1000).default(50),
+  QDRANT_BENCH_KUBE_BURST: z.coerce.number().int().min(1).max(10_000).default(100),
+  /** A reconcile that takes longer is told to end. */
+  QDRANT_BENCH_RECONCILE_TIMEOUT_SECONDS: seconds(600),
+  /** For tests of what a dying operator leaves behind: `kill-after:N`, `kill-before-answer:N`. */
+  QDRANT_BENCH_FAULT: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return parseFault(text);
+      } catch (error) {
+        context.addIssue((error as Error).message);
+        return z.NEVER;
+      }
+    })
+    .optional(),
+  /** Has to say `yes` for that, so that none is set by mistake. */
+  QDRANT_BENCH_FAULT_ALLOWED: z.literal('yes', 'expected yes, where an operator may be killed on purpose').optional(),
   QDRANT_BENCH_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
   QDRANT_BENCH_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
 });
+
+/** What only two variables together can get wrong: the name of the one to change, and what is wrong. */
+const CONFLICTS: readonly ((config: z.output<typeof schema>) => [string, string] | undefined)[] = [
+  (config) => {
+    try {
+      checkSettings(leaseSettings(config));
+    } catch (error) {
+      return ['QDRANT_BENCH_LEASE_RENEW_SECONDS', (error as Error).message];
+    }
+  },
+  ({ QDRANT_BENCH_FAULT, QDRANT_BENCH_FAULT_ALLOWED }) =>
+    QDRANT_BENCH_FAULT && !QDRANT_BENCH_FAULT_ALLOWED
+      ? ['QDRANT_BENCH_FAULT', 'would kill this operator; it is obeyed only with QDRANT_BENCH_FAULT_ALLOWED=yes']
+      : undefined,
+];
+
+/** The times of leader election. */
+export function leaseSettings(config: z.output<typeof schema>): LeaseSettings {
+  return {
+    durationMs: config.QDRANT_BENCH_LEASE_DURATION_SECONDS * 1000,
+    renewDeadlineMs: config.QDRANT_BENCH_LEASE_RENEW_SECONDS * 1000,
+    retryPeriodMs: config.QDRANT_BENCH_LEASE_RETRY_SECONDS * 1000,
+  };
+}
 
 /** What an installation tells the operator, by environment variables of the same names. */
 export type OperatorConfig = z.output<typeof schema>;
@@ -87,10 +143,13 @@ export class ConfigError extends Error {
 /** @throws {ConfigError} */
 export function readConfig(env: NodeJS.ProcessEnv): OperatorConfig {
   const parsed = schema.safeParse(env);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => {
-    const name = String(path[0]);
-    return `${name}: ${env[name] === undefined ? 'is not set' : message}`;
-  });
-  throw new ConfigError(`the environment is not complete; the Helm chart sets it:\n  ${problems.join('\n  ')}`);
+  const problems = parsed.success
+    ? CONFLICTS.map((conflict) => conflict(parsed.data)).filter((problem) => problem !== undefined)
+    : parsed.error.issues.map(({ path, message }): [string, string] => {
+        const name = String(path[0]);
+        return [name, env[name] === undefined ? 'is not set' : message];
+      });
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const lines = problems.map((problem) => problem.join(': '));
+  throw new ConfigError(`the environment is not complete; the Helm chart sets it:\n  ${lines.join('\n  ')}`);
 }

@@ -61,7 +61,7 @@ describe('the layering rule', () => {
     ['operator/targets/planted.ts', '../../loadgen/net/connect.ts'],
     ['cli/planted.ts', '../loadgen/net/address-rules.ts'],
     ['loadgen/net/planted.ts', './connect.ts'],
-    ['operator/main.ts', './targets/kubernetes/kubernetes-target.ts'],
+    ['operator/operate.ts', './targets/kubernetes/kubernetes-target.ts'],
     ['operator/runtime/planted.ts', '@kubernetes/client-node'],
     ['loadgen/planted.ts', '../operator/judge/verdict.ts'],
     ['loadgen/pod/planted.ts', '../../operator/bus/subjects.ts'],

@@ -8,6 +8,7 @@ import { Informer } from './informer.ts';
 import type { KubeClient } from './kube-client.ts';
 import { KINDS } from './kinds.ts';
 import { KubeError, type KubeKind, type KubeObject, refOf } from './kube.ts';
+import { LeaderElection } from './leader-election.ts';
 import type { ObjectEvent } from './object-cache.ts';
 import { noMetrics } from './runtime-metrics.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -224,6 +225,32 @@ describe('finalizers', () => {
     expect(waiting.metadata.finalizers).toEqual(['foregroundDeletion']);
     await removeFinalizer(kube, THING, waiting, 'foregroundDeletion');
     expect(await kube.get(refOf(THING, made))).toBeUndefined();
+  });
+});
+
+describe('a lease', () => {
+  it('makes one leader at a time, each of a later term', async () => {
+    const settings = { durationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 300 };
+    const about = { kube, namespace: 'default', name: 'leader', log, settings };
+    const [a, b] = ['a', 'b'].map((identity) => new LeaderElection({ ...about, identity })) as [
+      LeaderElection,
+      LeaderElection,
+    ];
+    const held = async () => (await kube.get(ref(KINDS.Lease, 'leader')))?.['spec'] as Record<string, string>;
+    expect((await a.acquire(never)).term).toBe(0);
+    expect(await held()).toMatchObject({ holderIdentity: 'a', leaseDurationSeconds: 3, leaseTransitions: 0 });
+    for (const time of ['acquireTime', 'renewTime']) expect((await held())[time]).toMatch(/\.\d{6}Z$/);
+    let second: number | undefined;
+    void b.acquire(never).then(({ term }) => (second = term));
+    // Renewed for longer than it would last.
+    const first = (await held())['renewTime'] as string;
+    await eventually(async () => Date.parse((await held())['renewTime'] as string) - Date.parse(first) > 3500);
+    expect([a.leads, b.leads, second]).toEqual([true, false, undefined]);
+    await a.release();
+    await eventually(() => second !== undefined);
+    expect([a.leads, b.leads, second]).toEqual([false, true, 1]);
+    await b.release();
+    expect(await held()).toMatchObject({ holderIdentity: '', leaseTransitions: 1 });
   });
 });
 

@@ -32,7 +32,10 @@ export class NotLeading extends Error {
 }
 
 /** Come by the clock and not by the work, so that a number would mean another write in each run. */
-const BY_THE_CLOCK = /^kube \S+ Lease$|^bus in progress$/;
+const BY_THE_CLOCK = /^election |^bus in progress$/;
+
+/** The writes by which a process becomes the leader, which nobody else may hold up. */
+export const isElection = (what: string): boolean => what.startsWith('election ');
 
 /**
  * Every write to the world outside this process, one after the other numbered. Adapters perform theirs here and nowhere

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { KubeClient, loadKubeConfig } from './kube-client.ts';
+import { effects, NotLeading } from './effects.ts';
+import { KubeClient, loadKubeConfig, type KubeClientOptions } from './kube-client.ts';
 import { KINDS } from './kinds.ts';
 import { alreadyExists, isConflict, isTransient, KubeError } from './kube.ts';
 
@@ -27,7 +28,7 @@ beforeEach(() => {
 afterAll(() => void server.close());
 
 /** A kubeconfig of one user at an API server behind a proxy's path. */
-function client(user: object = {}): KubeClient {
+function client(user: object = {}, options: Partial<KubeClientOptions> = {}): KubeClient {
   const config = new KubeConfig();
   config.loadFromOptions({
     clusters: [{ name: 'c', server: `${origin}/k8s/`, skipTLSVerify: true }],
@@ -35,7 +36,7 @@ function client(user: object = {}): KubeClient {
     contexts: [{ name: 'x', cluster: 'c', user: 'u' }],
     currentContext: 'x',
   });
-  return new KubeClient({ config, userAgent: 'qdrant-bench/1', fieldManager: 'm', timeoutMs: 2000 });
+  return new KubeClient({ config, userAgent: 'qdrant-bench/1', fieldManager: 'm', timeoutMs: 2000, ...options });
 }
 const node = { ...KINDS.Node, name: 'a b' };
 const says =
@@ -148,6 +149,88 @@ describe('the client', () => {
     expect(requests[0]?.url).toContain('allowWatchBookmarks=true');
     answer = says(200, '{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"7"}}}\n');
     expect(await watch()).toEqual([{ type: 'BOOKMARK', resourceVersion: '7' }]);
+    await kube.close();
+  });
+
+  it('performs every write as an effect, and no read; each answer is counted', async () => {
+    const told: string[] = [];
+    const requested: string[] = [];
+    effects.configure({ onWrite: (what, outcome) => void told.push(`${what} ${outcome}`) });
+    answer = says(200, { kind: 'Node', metadata: {} });
+    const metrics = { requested: (method: string, status: number) => void requested.push(`${method} ${status}`) };
+    const kube = client({}, { metrics });
+    const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'a' } };
+    try {
+      await kube.get(node);
+      await kube.list(KINDS.Node);
+      await kube.create(object);
+      await kube.apply(object, { force: true });
+      await kube.mergePatch(node, {});
+      await kube.patchStatus(node, {});
+      await kube.delete(node);
+      const election = client({}, { metrics, writer: 'election' });
+      await election.mergePatch({ ...KINDS.Lease, namespace: 'n', name: 'l' }, {});
+      await election.close();
+      answer = says(403, { reason: 'Forbidden' });
+      await expect(kube.delete(node)).rejects.toThrow();
+      answer = (request) => void request.socket.destroy();
+      await expect(kube.get(node)).rejects.toThrow();
+    } finally {
+      effects.configure({});
+      await kube.close();
+    }
+    expect(told).toEqual([
+      'kube create Node done',
+      'kube apply Node done',
+      'kube patch Node done',
+      'kube patch Node status done',
+      'kube delete Node done',
+      'election patch Lease done',
+      'kube delete Node failed',
+    ]);
+    expect(requested).toEqual([
+      'GET 200',
+      'GET 200',
+      'POST 200',
+      'PATCH 200',
+      'PATCH 200',
+      'PATCH 200',
+      'DELETE 200',
+      'PATCH 200',
+      'DELETE 403',
+      'GET 0',
+    ]);
+  });
+
+  it('does not write for who does not lead', async () => {
+    effects.configure({ mayWrite: () => false });
+    const kube = client();
+    try {
+      await expect(kube.delete(node)).rejects.toThrow(NotLeading);
+      expect(requests).toHaveLength(0);
+    } finally {
+      effects.configure({});
+      await kube.close();
+    }
+  });
+
+  it('asks no more often than it may, and on connections it has', async () => {
+    let taken = 0;
+    const sockets = new Set<unknown>();
+    answer = (request, response) => {
+      sockets.add(request.socket);
+      says(200, { kind: 'Node', metadata: {} })(request, response);
+    };
+    const kube = client(
+      {},
+      { rate: { take: (signal) => (signal.throwIfAborted(), Promise.resolve(void (taken += 1))) } },
+    );
+    for (let times = 0; times < 5; times += 1) await kube.get(node);
+    expect(taken).toBe(5);
+    // The pool may open a second one while the first is just being freed.
+    expect(sockets.size).toBeLessThanOrEqual(2);
+    await expect(kube.get(node, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+    expect(requests).toHaveLength(5);
     await kube.close();
   });
 

@@ -38,6 +38,8 @@ export interface KubeClientOptions {
   /** How often the server may be asked. Default: without a limit. */
   rate?: Pick<TokenBucket, 'take'>;
   metrics?: Pick<RuntimeMetrics, 'requested'>;
+  /** Whose writes these are, in the names of effects: `kube`, or the election's own. */
+  writer?: 'kube' | 'election';
 }
 
 const PAGE = 500;
@@ -46,7 +48,7 @@ const MAX_TRIES = 4;
 const LONGEST_RETRY_AFTER = 10;
 const never = new AbortController().signal;
 
-/** A request; all but GET say what they do, as an effect. */
+/** A request; all but GET say what they do, as an effect: `create Job`. */
 type Call = { path: string } & ({ method: 'GET' } | { method: 'POST' | 'PATCH' | 'DELETE'; effect: string }) &
   CallOptions;
 
@@ -116,7 +118,7 @@ export class KubeClient implements Kube {
     const { namespace, ...kind } = this.#refOf(object);
     return this.#object({
       method: 'POST',
-      effect: `kube create ${kind.kind}`,
+      effect: `create ${kind.kind}`,
       path: kindPath(kind, namespace),
       query: this.#writing(),
       body: object,
@@ -127,7 +129,7 @@ export class KubeClient implements Kube {
   apply(object: KubeObject, { force }: { force: boolean }, signal?: AbortSignal): Promise<KubeObject> {
     return this.#object({
       method: 'PATCH',
-      effect: `kube apply ${object.kind}`,
+      effect: `apply ${object.kind}`,
       path: objectPath(this.#refOf(object)),
       query: { ...this.#writing(), force: String(force) },
       body: object,
@@ -143,11 +145,11 @@ export class KubeClient implements Kube {
     signal?: AbortSignal,
   ): Promise<KubeObject> {
     const patch = { ...(resourceVersion ? { metadata: { resourceVersion } } : {}), status };
-    return this.#patch(`kube patch ${ref.kind} status`, `${objectPath(ref)}/status`, patch, signal);
+    return this.#patch(`patch ${ref.kind} status`, `${objectPath(ref)}/status`, patch, signal);
   }
 
   mergePatch(ref: ObjectRef, patch: unknown, signal?: AbortSignal): Promise<KubeObject> {
-    return this.#patch(`kube patch ${ref.kind}`, objectPath(ref), patch, signal);
+    return this.#patch(`patch ${ref.kind}`, objectPath(ref), patch, signal);
   }
 
   async delete(ref: ObjectRef, options: DeleteOptions = {}, signal?: AbortSignal): Promise<boolean> {
@@ -160,7 +162,7 @@ export class KubeClient implements Kube {
       ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     };
     try {
-      await this.#object({ method: 'DELETE', effect: `kube delete ${ref.kind}`, path: objectPath(ref), body, signal });
+      await this.#object({ method: 'DELETE', effect: `delete ${ref.kind}`, path: objectPath(ref), body, signal });
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -264,7 +266,7 @@ export class KubeClient implements Kube {
 
   #send<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
     if (call.method === 'GET') return this.#persist(call, read);
-    return effects.perform(call.effect, () => this.#persist(call, read));
+    return effects.perform(`${this.#options.writer ?? 'kube'} ${call.effect}`, () => this.#persist(call, read));
   }
 
   async #persist<T>(call: Call, read: (body: Dispatcher.ResponseData['body']) => Promise<T>): Promise<T> {
