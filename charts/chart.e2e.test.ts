@@ -269,7 +269,11 @@ describe('the chart', () => {
       names(objects)
         .filter((name) => name.startsWith('ClusterRole'))
         .toSorted(),
-    ).toEqual(['ClusterRole/qb-qdrant-bench-editor', 'ClusterRole/qb-qdrant-bench-viewer']);
+    ).toEqual([
+      'ClusterRole/qb-qdrant-bench-editor',
+      'ClusterRole/qb-qdrant-bench-promoter',
+      'ClusterRole/qb-qdrant-bench-viewer',
+    ]);
     expect(environment(objects)['QDRANT_BENCH_WATCH_NAMESPACES']).toBe('team-a,team-b');
     const cluster = (await render()).find(
       ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'qb-qdrant-bench',
