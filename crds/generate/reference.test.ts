@@ -17,6 +17,7 @@ describe('the reference', () => {
     ['a number', z.number(), 'number'],
     ['a text', z.string().max(5), 'string, up to 5 characters'],
     ['a text its pattern bounds', z.string().regex(/^a{3}$/), 'string'],
+    ['a text of a form', z.string().max(9).regex(/^a$/, 'must be a letter'), 'string, up to 9 characters: a letter'],
     ['a time', z.iso.datetime({ offset: true }), 'date-time'],
     ['a choice', z.enum(['A', 'B']), 'one of `A`, `B`'],
     ['a list', listOf(z.boolean(), 3).min(1), 'list of boolean, 1 to 3'],

@@ -18,8 +18,10 @@ export interface FieldRow {
   default: string;
   description: string;
   mutability: Mutability | undefined;
-  /** What this version cannot do with it. */
+  /** What to do about what this version cannot do with it. */
   unsupported: string;
+  /** That is so because of the field around it. */
+  inherits: boolean;
   /** What must hold besides, in words. */
   rules: readonly string[];
 }
@@ -46,6 +48,7 @@ export function* fieldRows(
     description: text,
     mutability,
     unsupported: unable,
+    inherits: inherited.unsupported !== undefined,
     rules: layers.flatMap((layer) => celRules.get(layer as z.ZodType)?.rules ?? []).map(({ message }) => message),
   };
   const def = defOf(inner);
@@ -98,7 +101,9 @@ export function typeText(node: StructuralSchema): string {
   }
   if (node.type === 'string') {
     if (node.format) return node.format;
-    return node.maxLength === undefined ? 'string' : `string, up to ${node.maxLength} characters`;
+    const bound = node.maxLength === undefined ? '' : `, up to ${node.maxLength} characters`;
+    const form = node['x-kubernetes-validations']?.find(({ rule }) => rule.startsWith('self.matches('))?.message;
+    return `string${bound}${form ? `: ${form.replace(/^must (be )?/, '')}` : ''}`;
   }
   return [node.type, range].filter(Boolean).join(', ');
 }
@@ -109,6 +114,10 @@ function rangeText({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Str
   if (low && high) return `${low} to ${high}`;
   return low ? `at least ${low}` : high && `at most ${high}`;
 }
+
+/** Only the outermost field says what to do: what is inside goes with it. */
+const notYetText = ({ unsupported, inherits }: FieldRow): string =>
+  unsupported === '' ? '' : inherits ? ' **Not yet**.' : ` **Not yet**: ${cell(unsupported)}.`;
 
 const code = (text: string): string => `\`${text}\``;
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('*', '\\*');
@@ -143,7 +152,7 @@ export function referencePage(kind: Kind): string {
         code(row.path.slice('spec.'.length)) + (row.required ? ' (required)' : ''),
         cell(row.type),
         cell(row.default),
-        cell(row.description) + (kind.carriedOut && row.unsupported ? ` **Not yet**: ${cell(row.unsupported)}.` : ''),
+        cell(row.description) + (kind.carriedOut ? notYetText(row) : ''),
         row.mutability ?? '',
       ]),
     ),

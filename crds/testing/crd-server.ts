@@ -48,6 +48,10 @@ export class CrdServer {
     return server;
   }
 
+  get kubeconfig(): string {
+    return this.#server.kubeconfig;
+  }
+
   stop(): Promise<void> {
     return this.#server.stop();
   }
