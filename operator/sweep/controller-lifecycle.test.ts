@@ -8,9 +8,10 @@ const set = stage();
 let at: Stage['at'];
 let world: Stage['world'];
 let store: Stage['store'];
+let qdrant: Stage['qdrant'];
 let name: Stage['name'];
 beforeEach(() => {
-  ({ at, world, store, name } = set());
+  ({ at, world, store, qdrant, name } = set());
 });
 
 const annotate = (key: string, value: string | null): void =>
@@ -77,6 +78,97 @@ describe('a paused sweep', () => {
     await at.reconcile(name);
     expect(at.look(name)).toBeUndefined();
     expect(world.happened).toContain('dispose true');
+  });
+});
+
+describe('a sweep that is over', () => {
+  let now: Date;
+  const clock = () => at.restart({ now: () => now });
+  beforeEach(() => {
+    now = new Date('2026-01-01T00:00:00Z');
+  });
+
+  it.each([
+    ['its time to live', {}, 168 * 3600],
+    ['its own time to live', { ttlAfterFinished: '1h' }, 3600],
+    ['what it may cost', { maxCost: { amount: '1.00', currency: 'USD' } }, 1800],
+  ])('keeps what it kept for %s, and then loses all but its history', async (_, retention, seconds) => {
+    clock();
+    const price = { pricePerHour: { amount: '2.00', currency: 'USD' } };
+    at.put(name, { retention: { onFinish: 'Keep', ...retention }, target: { kubernetes: price } });
+    await at.until(name, 'Completed');
+    expect(world.happened).not.toContain('dispose true');
+    const status = at.statusOf(name);
+
+    const waits = await at.reconcile(name);
+    expect(waits).toEqual({ requeueAfterMs: seconds * 1000 });
+    now = new Date(now.getTime() + seconds * 1000 - 1);
+    expect(await at.reconcile(name)).toEqual({ requeueAfterMs: 1 });
+    now = new Date(now.getTime() + 1);
+    await at.reconcile(name);
+    expect(world.happened.slice(-4)).toEqual(['world', 'discard all', 'dispose true', 'forget dataset']);
+    expect(await at.notes('Expired')).toHaveLength(1);
+    expect(at.statusOf(name)).toEqual(status);
+    expect(at.finalized(name)).toBe(true);
+    const [experiment] = await store.findExperiments('team', name);
+    expect((await store.history(experiment?.id ?? '')).searches.length).toBeGreaterThan(0);
+
+    const before = worlds();
+    await at.reconcile(name);
+    expect(worlds()).toBe(before);
+  });
+
+  it('loses the collections it kept on a Qdrant that is not ours, and no others', async () => {
+    clock();
+    qdrant.collections.add('of-somebody-else');
+    at.put(name, {
+      retention: { onFinish: 'KeepBest', ttlAfterFinished: '1m' },
+      target: { external: { url: qdrant.url } },
+    });
+    await at.until(name, 'Completed');
+    expect(qdrant.collections.size).toBe(2);
+    now = new Date(now.getTime() + 60_000);
+    await at.reconcile(name);
+    expect([...qdrant.collections]).toEqual(['of-somebody-else']);
+  });
+
+  it('is taken up again by an edit, and kept from the end of that', async () => {
+    clock();
+    at.put(name, { retention: { onFinish: 'Keep', ttlAfterFinished: '1h' } });
+    await at.until(name, 'Completed');
+    now = new Date(now.getTime() + 7_200_000);
+    at.edit(name, { workload: { repeats: 2 } });
+    await at.reconcile(name);
+    await at.happened('status Completed', 2);
+    await at.status.flush();
+    expect(world.happened).not.toContain('dispose true');
+    expect(await at.reconcile(name)).toEqual({ requeueAfterMs: 3_600_000 });
+  });
+
+  it('never expires while it is suspended', async () => {
+    clock();
+    at.put(name, { suspend: true, retention: { ttlAfterFinished: '1s' } });
+    await at.until(name, 'Suspended');
+    now = new Date(now.getTime() + 7_200_000);
+    expect(await at.reconcile(name)).toBeUndefined();
+    expect(world.happened).not.toContain('dispose true');
+  });
+});
+
+describe('a sweep whose retention says to keep what it made when it is deleted', () => {
+  it('leaves target and collections, and ends its jobs', async () => {
+    world.hang('Finals');
+    at.put(name, { retention: { onDelete: 'Keep' }, target: { external: { url: qdrant.url } } });
+    await at.reconcile(name);
+    await at.happened('run Finals');
+    const there = [...qdrant.collections];
+    expect(there.length).toBeGreaterThan(0);
+    await at.remove(name);
+    await at.reconcile(name);
+    expect(at.look(name)).toBeUndefined();
+    expect([...qdrant.collections]).toEqual(there);
+    expect(world.happened).toContain('discard all');
+    expect(world.happened).not.toContain('dispose true');
   });
 });
 
