@@ -114,9 +114,6 @@ export class KubernetesJobRunner implements JobRunner {
   async discardAll(signal: AbortSignal): Promise<void> {
     for (const { metadata } of await this.#ofJobs(KINDS.Job, signal)) await this.#delete(metadata.name, signal);
     await this.#gone('jobs', () => this.#ofJobs(KINDS.Pod, signal), signal);
-    for (const { metadata } of await this.#ofJobs(KINDS.Secret, signal)) {
-      await this.#owned.delete(KINDS.Secret, metadata.name, signal);
-    }
     const { namespace } = this.#sweep;
     await this.#forgotten('all', this.#bus.forgetAll(namespace, `${namePrefix(this.#sweep)}-`));
   }
@@ -141,19 +138,36 @@ export class KubernetesJobRunner implements JobRunner {
     secrets: Readonly<Record<string, JobSecret>>,
     signal: AbortSignal,
   ): Promise<void> {
-    if (await this.#owned.get(KINDS.Job, name, signal)) return;
+    const known = await this.#owned.get(KINDS.Job, name, signal);
+    if (known) return this.#bind(known, signal);
     if (job.kind !== 'Prepare') await this.#claim.check(signal);
     await this.#owned.get(KINDS.Secret, name, signal);
     await this.#forgetEarlier(name, signal);
     const expires = new Date(Date.now() + (this.#settings.deadlineSeconds + 3600) * 1000);
     const credentials = await this.#bus.credentials(this.#address(name), expires);
     await this.#kube.apply(jobSecret(this.#sweep, job, credentials, secrets), { force: true }, signal);
+    let made: KubeObject | undefined;
     try {
-      await this.#kube.create(jobObject(this.#sweep, job, this.#settings, secrets), signal);
+      made = await this.#kube.create(jobObject(this.#sweep, job, this.#settings, secrets), signal);
       this.#log.info({ job: name }, 'Job made');
     } catch (error) {
-      if (!alreadyExists(error) || !(await this.#owned.get(KINDS.Job, name, signal))) throw error;
+      if (alreadyExists(error)) made = await this.#owned.get(KINDS.Job, name, signal);
+      if (!made) throw error;
     }
+    await this.#bind(made, signal);
+  }
+
+  /** Has a Job's Secret go with the Job, whoever deletes that: Secrets are never listed, so none could be found later. */
+  async #bind(job: KubeObject, signal: AbortSignal): Promise<void> {
+    const { name, uid = '' } = job.metadata;
+    const secret = await this.#owned.get(KINDS.Secret, name, signal);
+    if (!secret || secret.metadata.ownerReferences?.some((owner) => owner.uid === uid)) return;
+    const { apiVersion, kind } = KINDS.Job;
+    const { resourceVersion } = secret.metadata;
+    const patch = {
+      metadata: { resourceVersion, ownerReferences: [{ apiVersion, kind, name, uid, controller: true }] },
+    };
+    await this.#kube.mergePatch(this.#owned.ref(KINDS.Secret, name), patch, signal);
   }
 
   /** What an earlier Job of this name said must not be taken for this one's words. Waits while NATS is away. */

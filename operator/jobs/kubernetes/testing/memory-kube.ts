@@ -46,6 +46,8 @@ export class MemoryKube implements Kube {
   }
 
   list(kind: KubeKind, { namespace, labelSelector = '' }: ListOptions = {}, signal?: AbortSignal) {
+    // As the chart's role has it.
+    if (kind.kind === 'Secret') return Promise.reject(new KubeError(403, 'Forbidden', 'Secrets may not be listed'));
     const wanted = labelSelector.split(',').filter(Boolean);
     return this.#answer('list', { ...kind, name: labelSelector }, signal, () =>
       [...this.objects.values()].filter(
