@@ -12,6 +12,8 @@ export interface LinkOptions {
   log: Logger;
 }
 
+const FLUSH_MS = 1000;
+
 /** One connection to NATS that comes back whenever it breaks, until closed. */
 export class NatsLink {
   readonly #options: LinkOptions;
@@ -68,6 +70,10 @@ export class NatsLink {
   async close(): Promise<void> {
     this.#closed = true;
     const connection = await this.#opening?.catch(() => undefined);
+    // What was said last goes out, such as that a message is to come again; nobody is waited for beyond that.
+    if (connection && this.#connected) {
+      await unless(connection.flush(), AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
+    }
     await connection?.close();
   }
 
