@@ -6,8 +6,10 @@ interface Unsupported {
   is: (value: unknown) => boolean;
   /** After "not supported by this version; ". */
   instead: string;
-  /** Every value is one of those, so that naming it says nothing. */
+  /** Every value is one of those: what is inside goes with it. */
   whole?: true;
+  /** The value says nothing, or too much. */
+  unnamed?: true;
 }
 
 /** What is valid in the schema and not carried out yet, beside the field. `unsupportedFields` reads it. */
@@ -20,7 +22,7 @@ export const unsupported = z.registry<Unsupported>();
  */
 export function notYet(schema: z.ZodType): z.ZodOptional<z.ZodNever> {
   const field = schema.optional();
-  unsupported.add(field, { is: () => true, instead: 'leave it out', whole: true });
+  unsupported.add(field, { is: () => true, instead: 'leave it out', whole: true, unnamed: true });
   return field as unknown as z.ZodOptional<z.ZodNever>;
 }
 

@@ -47,6 +47,11 @@ describe('fields this version cannot do', () => {
   });
 
   it.each([
+    [
+      'a file that says by its name what it is',
+      { 'dataset.vectors.queries': { url: 'https://files.example/q.NPY?v=1#a' } },
+      'spec.dataset.vectors.queries',
+    ],
     ['another target', { target: { qdrantCloud: {} } }, 'spec.target.qdrantCloud'],
     ['texts to embed', { dataset: { embedded: {} } }, 'spec.dataset.embedded'],
     ['another load', { workload: { load: { open: { rate: 3 } } } }, 'spec.workload.load.open'],

@@ -7,15 +7,21 @@ const defOf = (schema: z.core.$ZodType): Def => (schema as z.core.$ZodTypes)._zo
 
 /**
  * What a value that passed `schema` asks for and this version cannot do, field by field, with what to do about it.
- * The outermost field only: what stands inside one that is left out goes with it. Pure.
+ * What stands inside a field that is to be left out goes with it. Pure.
  */
 export function unsupportedFields(schema: z.core.$ZodType, value: unknown, path: readonly PropertyKey[]): FieldError[] {
   if (value === undefined) return [];
   const mark = unsupported.get(schema as z.ZodType);
+  const found: FieldError[] = [];
   if (mark?.is(value)) {
-    const what = mark.whole ? '' : `${JSON.stringify(value)} is `;
-    return [{ field: fieldPath(path), message: `${what}not supported by this version; ${mark.instead}` }];
+    const what = mark.unnamed ? '' : `${JSON.stringify(value)} is `;
+    found.push({ field: fieldPath(path), message: `${what}not supported by this version; ${mark.instead}` });
+    if (mark.whole) return found;
   }
+  return [...found, ...inside(schema, value, path)];
+}
+
+function inside(schema: z.core.$ZodType, value: unknown, path: readonly PropertyKey[]): FieldError[] {
   const def = defOf(schema);
   if (def.type === 'optional') return unsupportedFields(def.innerType, value, path);
   if (def.type === 'object') {

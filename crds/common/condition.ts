@@ -3,6 +3,8 @@ import { listByKey } from './lists.ts';
 
 /** Longest message for people in a status. */
 export const MAX_MESSAGE = 1024;
+/** Of a condition: it may have to name every field that is wrong. */
+export const MAX_CONDITION_MESSAGE = 4096;
 const MAX_CONDITIONS = 16;
 
 export const time = z.iso.datetime({ offset: true });
@@ -17,7 +19,7 @@ export const condition = <const Type extends string>(types: readonly Type[]) =>
     type: z.enum([...types, 'Reconciling', 'Stalled'] as const).describe('What the condition is about.'),
     status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
     reason: reason.describe('Why, in one word.'),
-    message: message.describe('Why, for people.'),
+    message: z.string().max(MAX_CONDITION_MESSAGE).describe('Why, for people.'),
     lastTransitionTime: time.describe('When status last changed.'),
     observedGeneration: z.int().min(0).optional().describe('The generation of spec it was derived from.'),
   });

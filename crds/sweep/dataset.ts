@@ -7,40 +7,54 @@ import { origin } from '../common/source.ts';
 import { distance, payloadField } from '../common/texts.ts';
 import { mutable } from '../mutability.ts';
 import { exactlyOneOf, withRule } from '../rules.ts';
-import { choice, notYet } from '../support.ts';
+import { choice, notYet, notYetWhen } from '../support.ts';
 
 /** Types of payload fields, as Qdrant names them. */
 export const payloadType = z.enum(['keyword', 'integer', 'float', 'bool', 'text', 'datetime', 'uuid', 'geo']);
 
+const FORMATS = ['fvecs', 'bvecs', 'ivecs'] as const;
+const LATER_FORMATS = ['npy', 'hdf5', 'parquet', 'jsonl'] as const;
+
+/** Whether a file's extension, for want of a format, names one this version cannot read. */
+function namesLaterFormat(source: unknown): boolean {
+  const { url = '', format } = source as { url?: string; format?: string };
+  const extension = /\.([a-z0-9]+)$/i.exec(url.split(/[?#]/, 1)[0] ?? '')?.[1]?.toLowerCase();
+  return format === undefined && LATER_FORMATS.some((later) => later === extension);
+}
+
 /** A file of rows: vectors, indexes or JSON. */
+const fileOfRows = withRule(
+  exactlyOneOf(
+    z.strictObject({
+      ...origin,
+      format: choice(FORMATS, LATER_FORMATS).optional().describe('Format of the file. Default: its extension.'),
+      key: notYet(
+        z
+          .string()
+          .min(1)
+          .max(128)
+          .regex(/^[A-Za-z0-9_./-]+$/, 'must be the path of a dataset inside the file, such as train')
+          .describe('In an HDF5 file: the dataset to read.'),
+      ),
+      column: notYet(payloadField('In a Parquet file: the column to read.')),
+    }),
+    ['url', 'persistentVolumeClaim'],
+  ),
+  {
+    rule: "!has(self.format) || ((!has(self.key) || self.format == 'hdf5') && (!has(self.column) || self.format == 'parquet'))",
+    message: 'key is for format hdf5 and column for parquet; remove it or change format',
+    holds: ({ format, key, column }: { format?: string; key?: unknown; column?: unknown }) =>
+      format === undefined ||
+      ((key === undefined || format === 'hdf5') && (column === undefined || format === 'parquet')),
+  },
+);
+
 const rows = (description: string) =>
-  withRule(
-    exactlyOneOf(
-      z.strictObject({
-        ...origin,
-        format: choice(['fvecs', 'bvecs', 'ivecs'], ['npy', 'hdf5', 'parquet', 'jsonl'])
-          .optional()
-          .describe('Format of the file. Default: its extension.'),
-        key: notYet(
-          z
-            .string()
-            .min(1)
-            .max(128)
-            .regex(/^[A-Za-z0-9_./-]+$/, 'must be the path of a dataset inside the file, such as train')
-            .describe('In an HDF5 file: the dataset to read.'),
-        ),
-        column: notYet(payloadField('In a Parquet file: the column to read.')),
-      }),
-      ['url', 'persistentVolumeClaim'],
-    ),
-    {
-      rule: "!has(self.format) || ((!has(self.key) || self.format == 'hdf5') && (!has(self.column) || self.format == 'parquet'))",
-      message: 'key is for format hdf5 and column for parquet; remove it or change format',
-      holds: ({ format, key, column }: { format?: string; key?: unknown; column?: unknown }) =>
-        format === undefined ||
-        ((key === undefined || format === 'hdf5') && (column === undefined || format === 'parquet')),
-    },
-  ).describe(description);
+  notYetWhen(fileOfRows, {
+    is: namesLaterFormat,
+    instead: `use a file of format ${FORMATS.join(', ')}`,
+    unnamed: true,
+  }).describe(description);
 
 const vectors = z
   .strictObject({

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { condition, conditions, MAX_MESSAGE, message, observedGeneration, reason, time } from '../common/condition.ts';
+import {
+  condition,
+  conditions,
+  MAX_CONDITION_MESSAGE,
+  MAX_MESSAGE,
+  message,
+  observedGeneration,
+  reason,
+  time,
+} from '../common/condition.ts';
 import { paidResources, spent, verdict } from '../common/figures.ts';
 import { listOf } from '../common/lists.ts';
 import { MAX_METRICS, measuredConfigurationSchema, nextConfigurationSchema } from '../common/measured-configuration.ts';
@@ -15,6 +24,7 @@ export const STATUS_BOUNDS = {
   recentRuns: 10,
   metrics: MAX_METRICS,
   message: MAX_MESSAGE,
+  conditionMessage: MAX_CONDITION_MESSAGE,
 } as const;
 
 const conditionSchema = condition(['Accepted', 'TargetReady', 'DatasetReady', 'GoalMet', 'Failed']);

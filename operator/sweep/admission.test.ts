@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { SWEEP } from '../../crds/sweep/sweep.ts';
+import { STATUS_BOUNDS } from '../../crds/sweep/sweep-status.ts';
+import { fullExample } from '../../crds/testing/objects.ts';
 import { admit } from './admission.ts';
 
 const sweep = (spec: object = {}, metadata: object = {}) => ({
@@ -10,7 +13,7 @@ const sweep = (spec: object = {}, metadata: object = {}) => ({
 });
 const vectors = (base: string) => ({
   dataset: {
-    vectors: { base: { url: base }, queries: { url: 'https://data.example/queries.npy' }, distance: 'Cosine' },
+    vectors: { base: { url: base }, queries: { url: 'https://data.example/queries.fvecs' }, distance: 'Cosine' },
   },
 });
 
@@ -64,7 +67,14 @@ describe('a sweep from the API server', () => {
   });
 
   it('may read what is served', () => {
-    expect(admit(sweep(vectors('https://data.example/base.npy'))).refused).toBeUndefined();
+    expect(admit(sweep(vectors('https://data.example/base.fvecs'))).refused).toBeUndefined();
+  });
+
+  it('may read no format we cannot', () => {
+    expect(admit(sweep(vectors('https://data.example/base.hdf5'))).refused).toEqual({
+      reason: 'NotSupported',
+      message: 'spec.dataset.vectors.base: not supported by this version; use a file of format fvecs, bvecs, ivecs',
+    });
   });
 
   it('is refused for all it asks that this version cannot do', () => {
@@ -87,5 +97,12 @@ describe('a sweep from the API server', () => {
     expect(refused?.reason).toBe('InvalidSpec');
     expect(refused?.message).toContain('hnsw_config.em');
     expect(refused?.message).toContain('spec.parallelism: 2 is not supported');
+  });
+
+  it('is told of all of it: a condition has room for every field there is', () => {
+    const { refused } = admit({ ...fullExample(SWEEP) });
+    expect(refused?.reason).toBe('NotSupported');
+    expect(refused?.message.split('\n').length).toBeGreaterThan(20);
+    expect(refused?.message.length).toBeLessThan(STATUS_BOUNDS.conditionMessage);
   });
 });

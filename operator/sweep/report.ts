@@ -49,8 +49,8 @@ export interface Situation {
   benchVersion: string;
 }
 
-const cut = (text: string): string =>
-  text.length <= STATUS_BOUNDS.message ? text : `${text.slice(0, STATUS_BOUNDS.message - 1)}…`;
+const cut = (text: string, length: number = STATUS_BOUNDS.message): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 
 /** The bounded status of a sweep: a pure summary of its situation and, once it has one, its history. */
 export function report(situation: Situation, observed?: Observed): SweepStatus {
@@ -86,7 +86,7 @@ export function report(situation: Situation, observed?: Observed): SweepStatus {
       judgeVersion: JUDGE_VERSION,
       target: situation.environment.target,
       ...(observed ? { historyKey: observed.key } : kept.environment),
-      notes: situation.environment.notes.slice(0, 16).map(cut),
+      notes: situation.environment.notes.slice(0, 16).map((note) => cut(note)),
     },
     ...(study && ground ? { baseline: measured(ground, study, observed) } : {}),
     ...(study && winner ? { best: measured(winner, study, observed) } : {}),
@@ -232,7 +232,7 @@ function conditions(situation: Situation, study: Study | undefined, winner: Cand
       type,
       status,
       reason,
-      message: cut(message),
+      message: cut(message, STATUS_BOUNDS.conditionMessage),
       lastTransitionTime: before?.status === status ? before.lastTransitionTime : situation.now,
       observedGeneration: situation.generation,
     };
