@@ -175,6 +175,7 @@ describe('the chart', () => {
       QDRANT_BENCH_RECONCILE_TIMEOUT_SECONDS: '600',
       QDRANT_BENCH_HTTP_PORT: '8080',
       QDRANT_BENCH_LOG_LEVEL: 'info',
+      NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=256',
     });
   });
 
@@ -211,7 +212,7 @@ describe('the chart', () => {
 
   it('sets what the operator reads, and nothing it would refuse', async () => {
     for (const [, values] of variants) {
-      const env = environment(await render(values));
+      const { NODE_OPTIONS: _, ...env } = environment(await render(values));
       // What comes from elsewhere in the cluster, as it would come.
       const there = {
         QDRANT_BENCH_NAMESPACE: 'bench',
