@@ -54,10 +54,17 @@ function normalized(value: unknown, names: ReadonlyMap<string, string>): unknown
       .filter(([key]) => !DIFFERING.has(key))
       .map(([key, item]) => {
         const normal = normalized(item, names);
-        // The last to be begun is first, and which that is depends on what had to be begun again.
-        return [key, key === 'recentRuns' && Array.isArray(normal) ? normal.toSorted(byText) : normal];
+        return [key, key === 'recentRuns' && Array.isArray(normal) ? recentRuns(normal) : normal];
       }),
   );
+}
+
+/**
+ * The last to be begun is first, and which that is depends on what had to be begun again. A run's sentence is that of its
+ * first search that passed, and which that is depends on the clocks of the operators that recorded them.
+ */
+function recentRuns(runs: readonly unknown[]): unknown[] {
+  return runs.map((run) => ({ ...(run as object), message: undefined })).toSorted(byText);
 }
 
 const byText = (a: unknown, b: unknown): number => (stableJson(a) < stableJson(b) ? -1 : 1);

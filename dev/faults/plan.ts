@@ -1,7 +1,7 @@
 import { Random } from './random.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { apiFaults } from './scenarios/api-faults.ts';
-import { byHand } from './scenarios/by-hand.ts';
+import { byHand, ownQdrant } from './scenarios/by-hand.ts';
 import { edits } from './scenarios/edits.ts';
 import { kills, severalKills } from './scenarios/kills.ts';
 import { leaders } from './scenarios/leaders.ts';
@@ -19,7 +19,7 @@ export interface PlanOptions {
 
 /** Every scenario there is: each fault in each phase, and a death at each write. */
 export function allScenarios(steps: readonly Step[]): Scenario[] {
-  return [...kills(steps), ...outages(), ...apiFaults(), ...edits(), ...byHand(), ...leaders()];
+  return [...kills(steps), ...outages(), ...apiFaults(), ...edits(), ...byHand(), ...ownQdrant(), ...leaders()];
 }
 
 /**

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { childName } from '../../operator/targets/kubernetes/names.ts';
 import { endViolations, goneViolations, type Allowed, type Violation } from './invariants.ts';
 import { normalForm, type NormalForm } from './normal-form.ts';
 import type { Snapshot } from './snapshot.ts';
-import { NotInTime, Stage } from './stage.ts';
+import { NotInTime, Stage, SWEEP } from './stage.ts';
 import type { World } from './world.ts';
 
 /** Sweeps whose undisturbed end the disturbed ones are compared with. */
@@ -114,7 +116,10 @@ export const WIDER = {
 };
 
 function formOf(snapshot: Snapshot, stage: Stage): NormalForm {
-  return normalForm(snapshot, { [stage.scene.qdrant.url]: 'http://qdrant', [stage.namespace]: 'namespace' });
+  const { uid = '' } = snapshot.sweep?.metadata ?? {};
+  const { namespace, name } = { namespace: stage.namespace, name: SWEEP };
+  const own = childName({ ...SWEEP_KIND, namespace, name, uid }, 'qdrant');
+  return normalForm(snapshot, { [stage.scene.qdrant.url]: 'http://qdrant', [own]: 'qdrant', [namespace]: 'namespace' });
 }
 
 /** What is still wrong when things have had time to settle. */

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import { busKeysToSecret } from '../../operator/bus/auth.ts';
@@ -83,7 +84,7 @@ export class Stage {
 
   static async set(world: World, namespace: string, options: StageOptions = {}): Promise<Stage> {
     const [qdrant, nats, postgres] = await Promise.all([
-      playQdrant(),
+      playQdrant(options.target === 'kubernetes' ? { host: nextHost(), port: QDRANT_PORT } : undefined),
       startTcpRelay(world.nats.url),
       startTcpRelay(world.postgres.url),
     ]);
@@ -313,6 +314,9 @@ export class Stage {
   /** As charts/qdrant-bench/templates/deployment.yaml sets it. */
   #environment(name: string, kubeconfig: string): Record<string, string> {
     return {
+      ...(this.#options.target === 'kubernetes'
+        ? { NODE_OPTIONS: preload('cluster/cluster-dns.ts'), FAULTS_SERVICES: new URL(this.scene.qdrant.url).hostname }
+        : {}),
       KUBECONFIG: kubeconfig,
       QDRANT_BENCH_NAMESPACE: this.home,
       POD_NAME: name,
@@ -335,10 +339,23 @@ export class Stage {
   }
 }
 
+/** The port of a sweep's own Qdrant's Service. */
+const QDRANT_PORT = 6333;
+let hosts = 0;
+
+/** Another address of this machine's own, so that every Qdrant can have the port its Service names. */
+function nextHost(): string {
+  hosts += 1;
+  return `127.88.${Math.floor(hosts / 250) % 250}.${(hosts % 250) + 1}`;
+}
+
 /** Something a scenario waits for has not come. */
 export class NotInTime extends Error {
   override readonly name = 'NotInTime';
 }
+
+/** Has Node load a file of ours before the operator. */
+export const preload = (file: string): string => `--import=${fileURLToPath(new URL(file, import.meta.url))}`;
 
 const NATS_SECRET = 'qdrant-bench-nats';
 /** An operator that has ended so often will go on doing so. */

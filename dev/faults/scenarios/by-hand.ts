@@ -1,3 +1,4 @@
+import { LABELS } from '../../../operator/owned/sweep-ref.ts';
 import { KINDS } from '../../../operator/runtime/kinds.ts';
 import { refOf, type KubeKind } from '../../../operator/runtime/kube.ts';
 import type { Moment, PodIdentity } from '../cluster/scene.ts';
@@ -24,9 +25,8 @@ const ACTS: Readonly<Record<string, Act>> = {
       if (claim.metadata.namespace === namespace) await world.kube.delete(refOf(KINDS.PersistentVolumeClaim, claim));
     }
   },
-  'collections-deleted': ({ scene }) => {
-    for (const name of scene.qdrant.collections) scene.filled.delete(name);
-    scene.qdrant.collections.clear();
+  'collections-deleted': (stage) => {
+    empty(stage);
     return Promise.resolve();
   },
   'operator-killed': (stage) => stage.operator.process.kill(),
@@ -50,4 +50,47 @@ export function byHand(): Scenario[] {
       disturb: (stage) => stage.reached(moment),
     })),
   );
+}
+
+/** What is taken away of a Qdrant that is the sweep's own. */
+const OWN_ACTS: Readonly<Record<string, Act>> = {
+  'statefulset-deleted': async (stage) => {
+    await removeOwn(stage, 'StatefulSet');
+    empty(stage);
+  },
+  'qdrant-pod-deleted': (stage) => removeOwn(stage, 'Pod'),
+  'service-deleted': (stage) => removeOwn(stage, 'Service'),
+  'key-deleted': (stage) => removeOwn(stage, 'Secret'),
+};
+
+/** A Qdrant of the sweep's own, whose objects are taken away wherever a load generator is under way. */
+export function ownQdrant(): Scenario[] {
+  return Object.entries(OWN_ACTS).flatMap(([name, act]) =>
+    AT.map((moment): Scenario => ({
+      name: `own/${name}/${moment}`,
+      variant: 'kubernetes',
+      ends: 'Completed',
+      allowed: { remeasuring: true, remadeJobs: true },
+      arrange: (stage) => stage.when(moment, (identity) => act(stage, identity)),
+      disturb: (stage) => stage.reached(moment),
+    })),
+  );
+}
+
+/** Deletes the objects of one kind that are part of the sweep's own Qdrant. */
+async function removeOwn(
+  { world, namespace }: Stage,
+  kind: 'StatefulSet' | 'Pod' | 'Service' | 'Secret',
+): Promise<void> {
+  const { watched } = world.cluster;
+  for (const object of watched.list(kind)) {
+    const { labels = {} } = object.metadata;
+    if (object.metadata.namespace !== namespace || labels[LABELS.component] !== 'qdrant') continue;
+    await world.kube.delete(refOf(KINDS[kind], object));
+  }
+}
+
+/** Its volume goes with a StatefulSet, and what lay there. */
+function empty({ scene }: Stage): void {
+  scene.qdrant.collections.clear();
 }

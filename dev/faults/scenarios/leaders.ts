@@ -1,8 +1,7 @@
-import { fileURLToPath } from 'node:url';
 import type { Moment } from '../cluster/scene.ts';
 import type { Violation } from '../invariants.ts';
 import type { Scenario } from '../scenario.ts';
-import type { Operator, Stage } from '../stage.ts';
+import { preload, type Operator, type Stage } from '../stage.ts';
 
 /** How an operator ends that led and does so no more. */
 const DEPOSED = 1;
@@ -75,7 +74,7 @@ function twoOperators(name: string, more: Partial<Scenario>): Scenario {
 
 /** Has a process's wall clock differ from the machine's. */
 const skewed = (ms: number): Record<string, string> => ({
-  NODE_OPTIONS: `--import=${fileURLToPath(new URL('skewed-clock.ts', import.meta.url))}`,
+  NODE_OPTIONS: preload('scenarios/skewed-clock.ts'),
   FAULTS_CLOCK_SKEW_MS: String(ms),
 });
 
