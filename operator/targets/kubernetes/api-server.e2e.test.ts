@@ -135,6 +135,18 @@ describe('a Kubernetes target', () => {
     );
   });
 
+  it('does not wait for the pod of a StatefulSet that somebody deleted', async () => {
+    const described = target().describe(signal);
+    described.catch(() => undefined);
+    await eventually(() => get(KINDS.StatefulSet));
+    await kube.delete(at(KINDS.StatefulSet, name));
+    await expect(described).rejects.toMatchObject({ reason: 'TargetUnreachable' });
+    await expect(described).rejects.toThrow(`StatefulSet default/${name} was deleted while its pod was waited for`);
+    const again = target().describe(signal);
+    await makePod(READY);
+    expect(await again).toMatchObject({ qdrantVersion: '1.19.0' });
+  });
+
   it.each<[string, object, RegExp]>([
     [
       'no node',

@@ -138,6 +138,13 @@ export class Workload {
     let seen: { reason: string; message: string; since: number } | undefined;
     for (;;) {
       const pod = await this.#get(KINDS.Pod, podName(plan.name), signal);
+      if (!pod && !(await this.#get(KINDS.StatefulSet, plan.name, signal))) {
+        const what = `StatefulSet ${plan.sweep.namespace}/${plan.name}`;
+        throw new TargetError(
+          'TargetUnreachable',
+          `${what} was deleted while its pod was waited for; it is made again`,
+        );
+      }
       if (pod && !pod.metadata.deletionTimestamp) await this.#replaceIfOther(pod, signal);
       const state = podState(pod);
       if (state.ready) {
