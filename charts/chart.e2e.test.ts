@@ -161,6 +161,8 @@ describe('the chart', () => {
       QDRANT_BENCH_LOADGEN_RESOURCES: '{"limits":{"cpu":"1","memory":"1Gi"},"requests":{"cpu":"1","memory":"1Gi"}}',
       QDRANT_BENCH_DATASET_STORAGE: '10Gi',
       QDRANT_BENCH_JOB_DEADLINE_SECONDS: '86400',
+      QDRANT_BENCH_MAX_SWEEPS: '16',
+      QDRANT_BENCH_MAX_SWEEPS_PER_NAMESPACE: '4',
       QDRANT_BENCH_ADDRESSES_ALLOW: '',
       QDRANT_BENCH_ADDRESSES_DENY: '',
       QDRANT_BENCH_QDRANT_IMAGE: 'qdrant/qdrant:v{version}',

@@ -34,6 +34,8 @@ describe('the environment of the operator', () => {
       },
       QDRANT_BENCH_DATASET_STORAGE: '10Gi',
       QDRANT_BENCH_JOB_DEADLINE_SECONDS: 86_400,
+      QDRANT_BENCH_MAX_SWEEPS: 16,
+      QDRANT_BENCH_MAX_SWEEPS_PER_NAMESPACE: 4,
       QDRANT_BENCH_ADDRESSES_ALLOW: [],
       QDRANT_BENCH_ADDRESSES_DENY: [],
       QDRANT_BENCH_LEASE_NAME: 'qdrant-bench',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { entryProblem, type AddressSettings } from '../loadgen/net/address-rules.ts';
 import { parseFault } from './runtime/effects.ts';
+import { DEFAULT_LIMITS, type Limits } from './sweep/places.ts';
 import { checkSettings, type LeaseSettings } from './runtime/lease.ts';
 
 /** Quantities are checked by the API server, which knows all their spellings. */
@@ -67,6 +68,9 @@ const schema = z.object({
     .pipe(resourcesSchema),
   QDRANT_BENCH_DATASET_STORAGE: z.string().min(1).max(32).default('10Gi'),
   QDRANT_BENCH_JOB_DEADLINE_SECONDS: z.coerce.number().int().min(60).max(2_592_000).default(86_400),
+  /** Sweeps worked on at once: in all, and of one namespace. */
+  QDRANT_BENCH_MAX_SWEEPS: z.coerce.number().int().min(1).max(200).default(DEFAULT_LIMITS.sweeps),
+  QDRANT_BENCH_MAX_SWEEPS_PER_NAMESPACE: z.coerce.number().int().min(1).max(200).default(DEFAULT_LIMITS.perNamespace),
   /** Where a user's URLs may lead besides the public internet: ranges and host names. */
   QDRANT_BENCH_ADDRESSES_ALLOW: addresses('allow'),
   /** Where they never may: ranges. */
@@ -129,6 +133,11 @@ export function leaseSettings(config: z.output<typeof schema>): LeaseSettings {
 
 /** What an installation tells the operator, by environment variables of the same names. */
 export type OperatorConfig = z.output<typeof schema>;
+
+/** How many sweeps are worked on at once. */
+export function placeLimits(config: OperatorConfig): Limits {
+  return { sweeps: config.QDRANT_BENCH_MAX_SWEEPS, perNamespace: config.QDRANT_BENCH_MAX_SWEEPS_PER_NAMESPACE };
+}
 
 /** Where a user's URLs may lead in this installation. */
 export function addressSettings(config: OperatorConfig): AddressSettings {

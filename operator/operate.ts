@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { NatsBus } from './bus/nats-bus.ts';
-import { leaseSettings, type OperatorConfig } from './config.ts';
+import { leaseSettings, placeLimits, type OperatorConfig } from './config.ts';
 import { OperatorMetrics } from './http/operator-metrics.ts';
 import { serveHttp } from './http/server.ts';
 import { ensureBusKeys } from './installation/bus-keys.ts';
@@ -13,23 +13,19 @@ import { sleep, systemClock } from './runtime/clock.ts';
 import { effects, isElection } from './runtime/effects.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { Heartbeat } from './runtime/heartbeat.ts';
-import { Informer } from './runtime/informer.ts';
 import { KubeClient, loadKubeConfig } from './runtime/kube-client.ts';
-import type { KubeObject } from './runtime/kube.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
-import type { ObjectEvent } from './runtime/object-cache.ts';
-import { isTheirs } from './runtime/predicates.ts';
 import { WorkQueue } from './runtime/queue.ts';
 import { shutDown, type ShutDownStep } from './runtime/shut-down.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 import { TokenBucket } from './runtime/token-bucket.ts';
 import { SweepController, SWEEP_KIND } from './sweep/controller.ts';
-import { DEFAULT_LIMITS } from './sweep/places.ts';
 import { worldMaker } from './sweep-world.ts';
 import { BENCH_VERSION } from './version.ts';
+import { Watched, watchNotYet } from './watch.ts';
 
-/** One for each sweep that is conducted, and some for what they record. */
-const MAX_CONNECTIONS = DEFAULT_LIMITS.sweeps + 8;
+/** Connections to the record besides one for each sweep that is worked on: for what they record. */
+const MORE_CONNECTIONS = 8;
 const WORKERS = 4;
 /** The cache is not to be trusted when the API server has been silent for so long. */
 const STALE_SECONDS = 300;
@@ -65,8 +61,10 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     longestDelayMs: 300_000,
   });
   const heart = new Heartbeat({ checks: [() => queue.stuck] });
-  const informers = watchSweeps(config, kube, log, metrics, queue);
-  const stale = (): number => Math.max(0, ...informers.map(({ staleSeconds }) => staleSeconds));
+  const watching = { config, kube, log, metrics };
+  const sweeps = new Watched(watching, SWEEP_KIND, queue);
+  const others = watchNotYet(watching, status);
+  const all = [sweeps, ...others.map(({ watched }) => watched)];
 
   let why = 'starting';
   let store: TermedRunStore | undefined;
@@ -92,8 +90,8 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     fault: config.QDRANT_BENCH_FAULT,
   });
   metrics.watch({
-    phases: () => phases(informers),
-    staleSeconds: stale,
+    phases: () => phases(sweeps),
+    staleSeconds: () => sweeps.staleSeconds,
     queues: () => new Map([['sweep', queue.unfinished]]),
     messages: () => ({ ...bus?.counts }),
   });
@@ -101,19 +99,21 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     port: config.QDRANT_BENCH_HTTP_PORT,
     registry: metrics.registry,
     notReady: () =>
-      why === '' && stale() > STALE_SECONDS ? `the API server has been silent for ${Math.round(stale())} s` : why,
+      why === '' && sweeps.staleSeconds > STALE_SECONDS
+        ? `the API server has been silent for ${Math.round(sweeps.staleSeconds)} s`
+        : why,
     notAlive: () => heart.why,
   });
   log.info({ version: BENCH_VERSION, port: http.port }, 'operator starting');
 
   const ending = (): ShutDownStep[] => [
     { what: 'say that it is not ready', run: () => (why = 'stopping') },
-    { what: 'take nothing more', run: () => Promise.all(informers.map((informer) => informer.stop())) },
+    { what: 'take nothing more', run: () => Promise.all(all.map((watched) => watched.stop())) },
     {
       what: 'end what runs; Jobs go on',
       limitMs: election.leads ? DRAIN_MS.asked : DRAIN_MS.deposed,
       run: async () => {
-        await Promise.all([queue.stop(), controller?.stop()]);
+        await Promise.all([queue.stop(), ...others.map((other) => other.queue.stop()), controller?.stop()]);
         // What a last reconcile began.
         await controller?.stop();
       },
@@ -128,10 +128,10 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
 
   try {
     why = 'waiting for Postgres';
-    store = await openStore(config.QDRANT_BENCH_DATABASE_URL, log, stop);
+    store = await openStore(config, log, stop);
     why = 'reading the QdrantSweeps';
-    for (const informer of informers) informer.start();
-    await Promise.all(informers.map((informer) => informer.synced(stop)));
+    for (const watched of all) watched.start();
+    await sweeps.synced(stop);
     why = '';
     log.info('operator ready');
 
@@ -145,7 +145,7 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     await bus.ready(work);
     controller = new SweepController({
       kube,
-      cached: (home, name) => informers.map((informer) => informer.get(name, home)).find(Boolean),
+      cached: sweeps.get,
       worldOf: worldMaker(config, kube, bus, log),
       store: record,
       status,
@@ -155,8 +155,10 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
       onSweepEvent: (event) => metrics.sweepEvent(event),
       datasetsDir: DATASETS_DIR,
       benchVersion: BENCH_VERSION,
+      limits: placeLimits(config),
     });
     queue.start();
+    for (const other of others) other.queue.start();
     log.info({ term }, 'operator working');
     await aborted(work);
     if (!stop.aborted) throw work.reason;
@@ -177,38 +179,12 @@ function kubeClient(metrics: OperatorMetrics, options: Partial<ConstructorParame
   });
 }
 
-/** Caches of the sweeps; what people change in them goes to the queue. */
-function watchSweeps(
-  config: OperatorConfig,
-  kube: KubeClient,
-  log: Logger,
-  metrics: OperatorMetrics,
-  queue: WorkQueue,
-): Informer[] {
-  const onEvent = (event: ObjectEvent): void => {
-    if (!isTheirs(event)) return;
-    const { name, namespace = '' } = event.object.metadata;
-    queue.add(`${namespace}/${name}`, { urgent: event.type !== 'Resync' });
-  };
-  const watched = config.QDRANT_BENCH_WATCH_NAMESPACES;
-  return (watched.length > 0 ? watched : [undefined]).map(
-    (namespace) =>
-      new Informer({
-        kube,
-        kind: SWEEP_KIND,
-        log,
-        metrics,
-        onEvent,
-        ...(namespace === undefined ? {} : { namespace }),
-      }),
-  );
-}
-
 /** Waits for a database that is still starting, or away. */
-async function openStore(url: string, log: Logger, signal: AbortSignal): Promise<TermedRunStore> {
+async function openStore(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<TermedRunStore> {
+  const connections = placeLimits(config).sweeps + MORE_CONNECTIONS;
   for (;;) {
     try {
-      return await openRunStore(url, { signal, connections: MAX_CONNECTIONS });
+      return await openRunStore(config.QDRANT_BENCH_DATABASE_URL, { signal, connections });
     } catch (error) {
       if ((error as { reason?: string }).reason !== 'StoreUnreachable') throw error;
       log.warn({ error: String(error) }, 'Postgres cannot be reached yet; trying again');
@@ -217,9 +193,9 @@ async function openStore(url: string, log: Logger, signal: AbortSignal): Promise
   }
 }
 
-function phases(informers: readonly Informer[]): Map<string, number> {
+function phases({ informers }: Watched): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const object of informers.flatMap((informer): KubeObject[] => informer.list())) {
+  for (const object of informers.flatMap((informer) => informer.list())) {
     const phase = (object['status'] as { phase?: string } | undefined)?.phase ?? 'Pending';
     counts.set(phase, (counts.get(phase) ?? 0) + 1);
   }

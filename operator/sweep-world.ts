@@ -7,7 +7,6 @@ import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts'
 import { sampleSurroundings, surroundings } from './nodes/surroundings.ts';
 import { LABELS, type SweepRef } from './owned/sweep-ref.ts';
 import type { KubeClient } from './runtime/kube-client.ts';
-import type { Retention } from './sweep/retention.ts';
 import type { WorldOf } from './sweep/world.ts';
 import { ExternalTarget } from './targets/external/external-target.ts';
 import { KubernetesTarget } from './targets/kubernetes/kubernetes-target.ts';
@@ -85,7 +84,7 @@ async function targetOf(
     kube,
     sweep: ref,
     spec: kubernetes ?? {},
-    outlives: (retention as Retention | undefined)?.onDelete === 'Keep',
+    outlives: retention?.onDelete === 'Keep',
     defaults: {
       image: config.QDRANT_BENCH_QDRANT_IMAGE,
       imagePullPolicy: config.QDRANT_BENCH_IMAGE_PULL_POLICY,

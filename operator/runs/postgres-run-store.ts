@@ -324,6 +324,12 @@ export class PostgresRunStore implements TermedRunStore {
     );
   }
 
+  forgetDetails(experiment: string): Promise<void> {
+    return this.#write('details', async (db) => {
+      await db.deleteFrom('series').where('experiment', '=', experiment).execute();
+    });
+  }
+
   appendSeries(experiment: string, points: readonly SeriesPoint[]): Promise<void> {
     const kept = points.filter((point) => isKept(point.second, LIMITS.seconds) && isKept(point.repeat, LIMITS.repeats));
     return this.#write(

@@ -227,6 +227,19 @@ export function describesARunStore(name: string, open: () => Promise<TermedRunSt
         await store.appendSeries(id, []);
       });
 
+      it('forgets the details of one experiment, and nothing that was found', async () => {
+        const { store, id } = await prepared();
+        const other = await store.ensureExperiment(someExperiment(), NOW);
+        const point = { search: 's', repeat: 0, second: 1, values: { rate: 1 } };
+        await store.commitSearch(id, newSearch('s'));
+        for (const experiment of [id, other.id]) await store.appendSeries(experiment, [point]);
+        await store.forgetDetails(id);
+        await store.forgetDetails(id);
+        expect(await store.series(id, 's')).toEqual([]);
+        expect(await store.series(other.id, 's')).toEqual([point]);
+        expect((await store.history(id)).searches).toHaveLength(1);
+      });
+
       it('takes many points at once', async () => {
         const { store, id } = await prepared();
         await store.appendSeries(

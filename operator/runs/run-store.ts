@@ -92,6 +92,8 @@ export interface RunStore {
 
   /** Commits one finished search; false when it was there already. A Recall row is replaced by a Load row of the same id, never the other way round. */
   commitSearch(experiment: string, search: SearchRecord): Promise<boolean>;
+  /** Deletes what is kept for looking closer only: seconds of load. What was found stays. */
+  forgetDetails(experiment: string): Promise<void>;
   appendSeries(experiment: string, points: readonly SeriesPoint[]): Promise<void>;
   /** Records what was proposed after how many runs; the last set replaces an equal one. */
   recordProposals(experiment: string, afterRuns: number, proposals: readonly Proposal[], now: string): Promise<void>;

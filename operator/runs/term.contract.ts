@@ -41,6 +41,7 @@ export function describesTerms(name: string, open: () => Promise<TermedRunStore>
         collectionDeleted: () => old.collectionDeleted(id, attempt),
         commitSearch: () => old.commitSearch(id, newSearch('late')),
         appendSeries: () => old.appendSeries(id, [{ search: 's', repeat: 0, second: 0, values: {} }]),
+        forgetDetails: () => old.forgetDetails(id),
         recordProposals: () => old.recordProposals(id, 1, [], NOW),
       };
       for (const [method, write] of Object.entries(writes)) {

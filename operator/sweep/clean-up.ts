@@ -24,6 +24,11 @@ export class CleanUp {
     await own.jobs.forgetDataset(signal);
   }
 
+  /** What its record has for looking closer only; what was found stays. */
+  async details({ metadata: { name, namespace = 'default' } }: KubeObject): Promise<void> {
+    for (const { id } of await this.#store.findExperiments(namespace, name)) await this.#store.forgetDetails(id);
+  }
+
   /** Its jobs: what they measure is wanted no more, what they measured on stays. */
   async jobs(object: KubeObject, signal: AbortSignal): Promise<void> {
     const own = await this.#own(object, signal);

@@ -297,6 +297,7 @@ export class SweepController {
     const leftMs = left.getTime() - this.#now().getTime();
     if (leftMs > 0) return { requeueAfterMs: leftMs };
     await this.#cleanUp.everything(object, signal);
+    await this.#cleanUp.details(object);
     this.#expired.set(uid, generation);
     const note = 'what was kept of it is deleted: its time to live, or what it may cost, is over';
     this.#options.events.record(object, { type: 'Normal', reason: 'Expired', note });
