@@ -123,7 +123,8 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     { what: 'let go of the lease', run: () => election.release() },
     { what: 'close the bus', run: () => bus?.close() },
     { what: 'close the record', run: () => store?.close() },
-    { what: 'close connections', run: () => Promise.all([kube.close(), electing.close(), http.close()]) },
+    // Those to the API server end with the process: undici throws at an idle HTTP/2 session's end where nobody can catch it.
+    { what: 'answer no more', run: () => http.close() },
   ];
 
   try {
