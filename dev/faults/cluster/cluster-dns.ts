@@ -19,7 +19,8 @@ dns.lookup = ((name: string, options: dns.LookupOptions | Found, found?: Found):
   else callback(null, address, 4);
 }) as typeof dns.lookup;
 
-dns.promises.lookup = ((name: string, options: dns.LookupOptions = {}) => {
+dns.promises.lookup = ((name: string, given?: dns.LookupOptions) => {
+  const options = given ?? {};
   if (!isService(name)) return lookupLater(name, options);
   const found = { address, family: 4 };
   return Promise.resolve(options.all ? [found] : found);
