@@ -163,7 +163,7 @@ describe('of two operators', { timeout: 180_000 }, () => {
       'let go of the lease',
       'close the bus',
       'close the record',
-      'close connections',
+      'answer no more',
     ]);
     const name = await refusedSweep();
     await eventually(async () => (await phase(name)) === 'Failed', 20_000);
