@@ -80,6 +80,7 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     settings: leaseSettings(config),
     log,
     metrics,
+    mayTake: () => why === '',
     stuck: () => heart.why,
     latestTerm: async () => (await store?.latestTerm(scope)) ?? -1,
   });
@@ -128,6 +129,9 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
   ];
 
   try {
+    // It looks at the lease from the first moment on: a holder that died has not to be waited for twice.
+    const leading = election.acquire(stop);
+    leading.catch(() => undefined);
     why = 'waiting for Postgres';
     store = await openStore(config, log, stop);
     why = 'reading the QdrantSweeps';
@@ -136,7 +140,7 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     why = '';
     log.info('operator ready');
 
-    const { term, lost } = await election.acquire(stop);
+    const { term, lost } = await leading;
     const fenced = new AbortController();
     const work = AbortSignal.any([stop, lost, fenced.signal]);
     const record = await store.under({ scope, term, holder: identity }, (error) => fenced.abort(error));

@@ -23,7 +23,8 @@ export interface InformerOptions extends ListOptions {
 }
 
 const FIRST_DELAY_MS = 1000;
-const LONGEST_DELAY_MS = 30_000;
+/** An API server that comes back is waited for no longer than that. */
+const LONGEST_DELAY_MS = 10_000;
 /** A watch that held so long, or brought something, was healthy: the next failure is a first one again. */
 const HEALTHY_MS = 10_000;
 /** So many failures in a row may be the version's fault (a restored etcd has older ones): everything is listed anew. */
@@ -32,7 +33,7 @@ const RELIST_AFTER = 3;
 /**
  * Keeps a cache of one kind up to date by list and watch, for ever: a watch that ends goes on where it was, a version the
  * server has forgotten means a new list, whose differences become events, deletions too; failures are tried again after
- * 1 … 30 s. Our own and not the library's, which stops at an API server's restart and calls back after its stop;
+ * 1 … 10 s. Our own and not the library's, which stops at an API server's restart and calls back after its stop;
  * informer.e2e.test.ts has what it must hold.
  */
 export class Informer {

@@ -54,6 +54,26 @@ describe('an election', () => {
     expect(gauge).toEqual(['a l false', 'b l false', 'a l true']);
   });
 
+  it('only looks while it may not take the lease, and what it has seen by then counts', async () => {
+    const { world, candidate, network } = scene();
+    const a = candidate('a');
+    let warm = false;
+    const b = candidate('b', { mayTake: () => warm });
+    a.acquired();
+    await world.advance(100);
+    b.acquired();
+    await world.advance(10_000);
+    network({ there: undefined, back: undefined });
+    await world.advance(30_000);
+    expect(a.election.leads).toBe(false);
+    network({ there: 10, back: 10 });
+    await world.advance(60_000);
+    expect(b.election.leads).toBe(false);
+    warm = true;
+    await world.advance(2500);
+    expect(b.election.leads).toBe(true);
+  });
+
   it('gives the lease at once to the next when it is let go of, under a new term', async () => {
     const { world, server, candidate } = scene();
     const [a, b] = [candidate('a'), candidate('b')];

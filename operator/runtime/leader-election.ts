@@ -18,6 +18,8 @@ export interface LeaderElectionOptions {
   clock?: Clock;
   metrics?: RuntimeMetrics;
   random?: () => number;
+  /** Whether it may take the lease. Until then it looks only: what it has seen unchanged counts already. Default true. */
+  mayTake?: () => boolean;
   /** Empty while the work goes on; else why not: then the lease is left to run out, for somebody whose work does. */
   stuck?: () => string;
   /** The latest term that is known elsewhere, -1 for none; the next one is beyond it, even where the Lease was deleted. */
@@ -60,6 +62,7 @@ export class LeaderElection {
       clock: systemClock,
       metrics: noMetrics,
       random: Math.random,
+      mayTake: () => true,
       stuck: () => '',
       latestTerm: () => Promise.resolve(-1),
       ...options,
@@ -153,12 +156,13 @@ export class LeaderElection {
   }
 
   async #write(signal?: AbortSignal): Promise<boolean> {
-    const { clock, identity, settings, kube, latestTerm } = this.#options;
+    const { clock, identity, settings, kube, latestTerm, mayTake } = this.#options;
     const known = this.#known as leases.Knowledge;
     const decision = leases.decideLease(identity, known, clock.now(), settings.durationMs);
     if (decision.do === 'wait') return false;
     // Whoever led cannot begin again: its term is over, and its work was told so.
     if (decision.do !== 'renew' && this.#term !== undefined) return false;
+    if (decision.do !== 'renew' && !mayTake()) return false;
     const before = known.lease?.transitions ?? -1;
     const term = decision.do === 'renew' ? before : Math.max(before, await latestTerm()) + 1;
     const sent = clock.now();
