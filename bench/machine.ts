@@ -2,7 +2,19 @@ import { readFileSync } from 'node:fs';
 import { cpus, loadavg, platform, totalmem } from 'node:os';
 
 /** What figures depend on: the machine, how busy it was, the versions. */
-export function machine(): Record<string, unknown> {
+export interface Machine {
+  date: string;
+  platform: string;
+  cpu: string;
+  memoryGiB: number;
+  /** Processes that wanted a core, over the minute before. */
+  loadBefore: number;
+  node: string;
+  undici: string | undefined;
+  '@qdrant/js-client-rest': string | undefined;
+}
+
+export function machine(): Machine {
   const { dependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     dependencies: Record<string, string>;
   };

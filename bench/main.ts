@@ -1,34 +1,62 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { machine } from './machine.ts';
+import { HELP, readArguments, type Asked } from './arguments.ts';
 import { benchClient } from './client.ts';
+import { machine } from './machine.ts';
+import { benchOperator, measureParts, writePromises } from './operator/operator.ts';
 
 // Figures, not assertions: ratios within one run against a peer or a limit, written with machine and versions.
-const BENCHES = { client: benchClient } as const;
-const HELP = `npm run bench [-- NAME]
 
-  client   CPU a query of the load generator's client, against a raw dispatch and other clients, on a fixed-reply server
-
-Results are written to bench/results/NAME.json. Without a name, all are run.
-`;
-
-const names = process.argv.slice(2);
-if (names.includes('--help')) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
-if (unknown !== undefined) {
-  process.stderr.write(`no bench "${unknown}"; there is ${Object.keys(BENCHES).join(', ')}\n`);
-  process.exit(2);
-}
-const folder = join(import.meta.dirname, 'results');
-mkdirSync(folder, { recursive: true });
-for (const name of Object.keys(BENCHES) as (keyof typeof BENCHES)[]) {
-  if (names.length > 0 && !names.includes(name)) continue;
-  process.stderr.write(`${name} …\n`);
-  const results = await BENCHES[name]((line) => void process.stderr.write(`  ${line}\n`));
-  const file = join(folder, `${name}.json`);
-  writeFileSync(file, `${JSON.stringify({ ...machine(), results }, null, 2)}\n`);
+function save(name: string, results: object): void {
+  const folder = join(import.meta.dirname, 'results');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(results, null, 2)}\n`);
   process.stderr.write(`written to bench/results/${name}.json\n`);
 }
+
+const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
+
+async function operator({ long, only }: Asked, signal: AbortSignal): Promise<void> {
+  const options = { long, signal };
+  if (only !== undefined) {
+    process.stdout.write(`${JSON.stringify(await measureParts(say, [only], options), null, 2)}\n`);
+    return;
+  }
+  const run = { ...machine(), results: await benchOperator(say, options) };
+  save('operator', run);
+  writePromises(run);
+}
+
+/** False when somebody ended it: what it had started is stopped then. */
+async function untilStopped(run: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(name)));
+  try {
+    await run(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+  return !stop.signal.aborted;
+}
+
+async function main(): Promise<number> {
+  let asked: Asked;
+  try {
+    asked = readArguments(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
+  if (asked.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  for (const name of asked.names) {
+    process.stderr.write(`${name} …\n`);
+    if (name === 'client') save(name, { ...machine(), results: await benchClient(say) });
+    else if (!(await untilStopped((signal) => operator(asked, signal)))) return 130;
+  }
+  return 0;
+}
+
+process.exit(await main());

@@ -28,6 +28,7 @@ const ENTRY_POINTS = [
   'dev/cluster/main.ts',
   'dev/faults/main.ts',
   'dev/images/main.ts',
+  'bench/main.ts',
 ];
 
 const checks: Check[] = [

@@ -1,0 +1,43 @@
+import { parseArgs } from 'node:util';
+import { PARTS, type Figures } from './operator/figures.ts';
+
+const NAMES = ['client', 'operator'] as const;
+
+export const HELP = `npm run bench [-- NAME] [--long] [--only PART]
+
+  client    CPU a query of the load generator's client, against a raw dispatch and other clients, on a fixed-reply server
+  operator  what the operator promises (docs/promises.md), against a real API server, NATS and Postgres: about 12 minutes
+            --long        the API server is away for 5 minutes instead of 30 s
+            --only PART   one of ${PARTS.join(', ')}; printed and not written
+
+Results are written to bench/results/NAME.json, the operator's to docs/promises.md as well. Without a name, all are run.
+`;
+
+/** What is asked for on the command line. */
+export interface Asked {
+  names: readonly (typeof NAMES)[number][];
+  long: boolean;
+  only: keyof Figures | undefined;
+  help: boolean;
+}
+
+/** Pure. @throws for what there is not; the message says what there is. */
+export function readArguments(args: readonly string[]): Asked {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { long: { type: 'boolean' }, only: { type: 'string' }, help: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const { long = false, only, help = false } = values;
+  const unknown = positionals.find((name) => !NAMES.some((known) => known === name));
+  if (unknown !== undefined) throw new RangeError(`no bench "${unknown}"; there is ${NAMES.join(', ')}`);
+  const part = PARTS.find((known) => known === only);
+  if (only !== undefined && !part) {
+    throw new RangeError(`--only: "${only}" is no part of the operator's bench; expected one of ${PARTS.join(', ')}`);
+  }
+  const names = NAMES.filter((name) => positionals.length === 0 || positionals.includes(name));
+  if ((part || long) && !positionals.includes('operator')) {
+    throw new RangeError('--long and --only are for the operator\'s bench; say "operator" as well');
+  }
+  return { names, long, only: part, help };
+}
