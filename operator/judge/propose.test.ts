@@ -54,6 +54,23 @@ describe('propose', () => {
     expect(inverted.history.runs.map((run) => run.build)).toEqual(expected);
   });
 
+  it('draws from a space that is too large to list, each build once', () => {
+    const many = Array.from({ length: 32 }, (_, i) => i + 4);
+    const values = { m: many, ef: many.map((value) => value * 8) };
+    const space = {
+      ...emptyStudy().space,
+      build: [
+        { name: 'hnsw_config.m', values: values.m },
+        { name: 'hnsw_config.ef_construct', values: values.ef },
+        { name: 'quantization_config', values: ['none', 'scalar', 'binary'] },
+      ],
+    };
+    const proposals = propose({ ...emptyStudy({ strategy: 'Random' }), space });
+    expect(proposals).toHaveLength(MAX_PROPOSALS);
+    expect(new Set(proposals.map((proposal) => parametersKey(build(proposal)))).size).toBe(MAX_PROPOSALS);
+    expect(propose({ ...emptyStudy({ strategy: 'Random' }), space })).toEqual(proposals);
+  });
+
   it('has the model choose as soon as as many builds were run, whichever, but never without the baseline', () => {
     const grid = sweep(emptyStudy({ strategy: 'Grid' }), 4, surface());
     expect(propose({ ...grid, strategy: 'Adaptive' })[0]).toMatchObject({ source: 'Model' });

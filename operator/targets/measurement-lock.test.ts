@@ -146,6 +146,53 @@ describe('the lock on a target', () => {
     expect(specOf(lease())['holderIdentity']).toBe('team/b/uid-of-b');
   });
 
+  it.each<[string, object]>([
+    ['says nothing at all', {}],
+    ['was let go of', { spec: { leaseTransitions: 7 } }],
+    ['never changed hands', { spec: { holderIdentity: 'team/b/uid-of-b' } }],
+  ])('that %s is taken', async (_, content) => {
+    const { apiVersion, kind } = KINDS.Lease;
+    kube.put({ apiVersion, kind, metadata: { name: lockName(URL), namespace: 'qdrant-bench' }, ...content });
+    expect(await hasIt(lock(sweep('a')).take(never), 90_000)).toBe(true);
+    expect(specOf(lease())['holderIdentity']).toBe('team/a/uid-of-a');
+  });
+
+  it('is not taken for somebody else’s when the API server refuses it', async () => {
+    kube.before = (verb) => {
+      if (verb === 'create') throw new KubeError(403, 'Forbidden', 'no leases for you');
+    };
+    await expect(lock(sweep('a')).take(never)).rejects.toThrow('no leases for you');
+  });
+
+  it('that two want to make at once is one’s', async () => {
+    let first = true;
+    kube.before = (verb, kind, name) => {
+      if (verb !== 'create' || !first) return;
+      first = false;
+      const { apiVersion } = KINDS.Lease;
+      const spec = { holderIdentity: 'team/b/uid-of-b', renewTime: '2026-01-01T00:00:00.000000Z' };
+      kube.put({ apiVersion, kind, metadata: { name, namespace: 'qdrant-bench' }, spec });
+    };
+    const waiting = lock(sweep('a')).take(never);
+    expect(await hasIt(waiting, 10_000)).toBe(false);
+    expect(await hasIt(waiting, 90_000)).toBe(true);
+  });
+
+  it('that somebody deleted while it was held is none, and that is no failure', async () => {
+    const release = await lock(sweep('a')).take(never);
+    kube.objects.clear();
+    await clock.advance(20_000);
+    await release();
+    expect(lease()).toBeUndefined();
+  });
+
+  it('works by the machine’s clock, told to nobody', async () => {
+    const options = { kube, url: URL, sweep: sweep('a'), namespace: 'qdrant-bench', log: pino({ level: 'silent' }) };
+    const release = await new MeasurementLock(options).take(never);
+    await release();
+    expect(specOf(lease())).not.toHaveProperty('holderIdentity');
+  });
+
   it('carries our label', async () => {
     await lock(sweep('a')).take(never);
     expect(lease()?.metadata.labels).toEqual({ [LABELS.managedBy]: 'qdrant-bench' });
