@@ -14,6 +14,7 @@ import { effects, isElection } from './runtime/effects.ts';
 import { EventRecorder } from './runtime/events.ts';
 import { Heartbeat } from './runtime/heartbeat.ts';
 import { KubeClient, loadKubeConfig } from './runtime/kube-client.ts';
+import { isTransient } from './runtime/kube.ts';
 import { LeaderElection } from './runtime/leader-election.ts';
 import { WorkQueue } from './runtime/queue.ts';
 import { shutDown, type ShutDownStep } from './runtime/shut-down.ts';
@@ -29,7 +30,7 @@ const MORE_CONNECTIONS = 8;
 const WORKERS = 4;
 /** The cache is not to be trusted when the API server has been silent for so long. */
 const STALE_SECONDS = 300;
-const STORE_RETRY_MS = 3000;
+const RETRY_MS = 3000;
 /** What runs has so long to end: asked to stop, and when another process may lead at any moment. */
 const DRAIN_MS = { asked: 30_000, deposed: 2000 };
 
@@ -133,7 +134,10 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     const leading = election.acquire(stop);
     leading.catch(() => undefined);
     why = 'waiting for Postgres';
-    store = await openStore(config, log, stop);
+    const connections = placeLimits(config).sweeps + MORE_CONNECTIONS;
+    const open = () => openRunStore(config.QDRANT_BENCH_DATABASE_URL, { signal: stop, connections });
+    const opened = await reached('Postgres', open, log, stop);
+    store = opened;
     why = 'reading the QdrantSweeps';
     for (const watched of all) watched.start();
     await sweeps.synced(stop);
@@ -143,8 +147,10 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
     const { term, lost } = await leading;
     const fenced = new AbortController();
     const work = AbortSignal.any([stop, lost, fenced.signal]);
-    const record = await store.under({ scope, term, holder: identity }, (error) => fenced.abort(error));
-    const keys = await ensureBusKeys(kube, { namespace, name: config.QDRANT_BENCH_NATS_SECRET }, work);
+    const mine = { scope, term, holder: identity };
+    const record = await reached('Postgres', () => opened.under(mine, (error) => fenced.abort(error)), log, work);
+    const secret = { namespace, name: config.QDRANT_BENCH_NATS_SECRET };
+    const keys = await reached('the API server', () => ensureBusKeys(kube, secret, work), log, work);
     bus = new NatsBus({ url: config.QDRANT_BENCH_NATS_URL, keys, log: log.child({ part: 'bus' }) });
     log.info('waiting for NATS');
     await bus.ready(work);
@@ -184,16 +190,15 @@ function kubeClient(metrics: OperatorMetrics, options: Partial<ConstructorParame
   });
 }
 
-/** Waits for a database that is still starting, or away. */
-async function openStore(config: OperatorConfig, log: Logger, signal: AbortSignal): Promise<TermedRunStore> {
-  const connections = placeLimits(config).sweeps + MORE_CONNECTIONS;
+/** Tries again, until it can be reached, what is still starting, or away. */
+async function reached<T>(what: string, ask: () => Promise<T>, log: Logger, signal: AbortSignal): Promise<T> {
   for (;;) {
     try {
-      return await openRunStore(config.QDRANT_BENCH_DATABASE_URL, { signal, connections });
+      return await ask();
     } catch (error) {
-      if ((error as { reason?: string }).reason !== 'StoreUnreachable') throw error;
-      log.warn({ error: String(error) }, 'Postgres cannot be reached yet; trying again');
-      await sleep(systemClock, STORE_RETRY_MS, signal);
+      if (!isTransient(error) && (error as { reason?: string }).reason !== 'StoreUnreachable') throw error;
+      log.warn({ error: String(error) }, `${what} cannot be reached yet; trying again`);
+      await sleep(systemClock, RETRY_MS, signal);
     }
   }
 }
