@@ -111,6 +111,16 @@ describe('a status writer', () => {
     expect(writes).toHaveLength(3);
   });
 
+  it('tries again later what was refused for other reasons than what it holds', async () => {
+    const { writer, writes, failures, clock } = world();
+    failures.push(new KubeError(403, 'Forbidden', 'no rights just now'));
+    writer.write(ref, { phase: 'Completed' });
+    await clock.advance(0);
+    expect(writes).toHaveLength(0);
+    await clock.advance(10_000);
+    expect(writes).toHaveLength(1);
+  });
+
   it('reads again after a conflict, and tries again later when the server is away', async () => {
     const { writer, writes, failures, clock } = world();
     failures.push(new KubeError(409, 'Conflict', 'changed'), new KubeError(0, 'Unreachable', 'gone'));

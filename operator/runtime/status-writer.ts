@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
-import { type Kube, type ObjectRef, isConflict, isNotFound, isTransient } from './kube.ts';
+import { type Kube, type ObjectRef, isConflict, isNotFound, KubeError } from './kube.ts';
 import { mergePatch } from './merge-patch.ts';
 import { noMetrics, type RuntimeMetrics } from './runtime-metrics.ts';
 
@@ -36,6 +36,9 @@ interface Entry {
 
 const MAX_TRIES = 5;
 const FINAL_PHASES: readonly unknown[] = ['Completed', 'Failed', 'Suspended'];
+
+/** Bad request, too large, unprocessable: it is about the status itself. */
+const REFUSED: readonly number[] = [400, 413, 422];
 
 /**
  * Writes statuses, each object's at most once in ten seconds: every write is one to etcd and to all who watch. The first
@@ -148,9 +151,11 @@ export class StatusWriter {
       }
     } catch (error) {
       metrics.statusWritten('failed');
-      log.warn({ ...about, error: String(error), again: isTransient(error) }, 'status not written');
-      // Refused for what it holds, it would be refused again; the next one may pass.
-      if (isTransient(error) || isConflict(error)) entry.wanted ??= wanted;
+      // Refused for what it holds, it would be refused again; the next one may pass. All else passes: rights that were
+      // taken come back, and an end that is not told today must not be untold for ever.
+      const again = !(error instanceof KubeError && REFUSED.includes(error.status));
+      log.warn({ ...about, error: String(error), again }, 'status not written');
+      if (again) entry.wanted ??= wanted;
     }
   }
 
