@@ -38,6 +38,8 @@ export interface Operator {
 }
 
 export interface StageOptions {
+  /** A dead leader's place is free in seconds, not in a quarter of a minute. */
+  quickLease?: boolean;
   /** Changes to {@link SPEC}. */
   spec?: object;
   target?: 'external' | 'kubernetes';
@@ -62,6 +64,7 @@ export class Stage {
   readonly #keepers: Promise<void>[] = [];
   #ending = false;
   #deaths = false;
+  #takeRights: () => Promise<void> = () => Promise.resolve();
   /** How long something was kept away on purpose, ms. */
   awayMs = 0;
 
@@ -102,10 +105,11 @@ export class Stage {
     for (const name of [namespace, stage.home]) {
       await world.kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
+    stage.#takeRights = await world.rights.give(world.kube, stage.home);
     await world.kube.create({
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: NATS_SECRET, namespace: stage.home },
+      metadata: { name: natsSecret(stage.home), namespace: stage.home },
       type: 'Opaque',
       stringData: busKeysToSecret(world.keys),
     });
@@ -131,7 +135,7 @@ export class Stage {
   async startOperator(env: Readonly<Record<string, string>> = {}): Promise<Operator> {
     const number = this.operators.length + 1;
     const name = `operator-${number}`;
-    const api = await ApiProxy.start(this.world.upstream);
+    const api = await ApiProxy.start(this.world.upstream, this.world.rights.userOf(this.home));
     const kubeconfig = join(this.folder, `${name}.kubeconfig`);
     writeFileSync(kubeconfig, kubeconfigOf(api.url));
     const process = await OperatorProcess.start(
@@ -289,6 +293,7 @@ export class Stage {
     // Nobody is left to take it off.
     if (sweep?.metadata.finalizers) await this.world.kube.mergePatch(this.#sweep, { metadata: { finalizers: null } });
     for (const name of [this.namespace, this.home]) await this.world.kube.delete({ ...KINDS.Namespace, name });
+    await this.#takeRights();
     await Promise.all([this.nats.stop(), this.postgres.stop(), this.scene.qdrant.close()]);
     await this.world.query(`drop database if exists ${this.#database} with (force)`);
   }
@@ -323,21 +328,24 @@ export class Stage {
       QDRANT_BENCH_WATCH_NAMESPACES: this.namespace,
       QDRANT_BENCH_DATABASE_URL: this.#databaseUrl(this.postgres.url),
       QDRANT_BENCH_NATS_URL: this.nats.url,
-      QDRANT_BENCH_NATS_SECRET: NATS_SECRET,
+      QDRANT_BENCH_NATS_SECRET: natsSecret(this.home),
       QDRANT_BENCH_LOADGEN_IMAGE: 'qdrant-bench:played',
       QDRANT_BENCH_DATASET_STORAGE: '1Gi',
       QDRANT_BENCH_IMAGE_PULL_POLICY: 'Never',
       QDRANT_BENCH_HTTP_PORT: '0',
       // Where the played Qdrants are.
       QDRANT_BENCH_ADDRESSES_ALLOW: '127.0.0.0/8',
-      // A dead leader's place is free in seconds, not in a quarter of a minute.
-      QDRANT_BENCH_LEASE_DURATION_SECONDS: '3',
-      QDRANT_BENCH_LEASE_RENEW_SECONDS: '2',
-      QDRANT_BENCH_LEASE_RETRY_SECONDS: '1',
+      ...(this.#options.quickLease ? QUICK_LEASE : {}),
       QDRANT_BENCH_LOG_LEVEL: 'debug',
     };
   }
 }
+
+const QUICK_LEASE = {
+  QDRANT_BENCH_LEASE_DURATION_SECONDS: '3',
+  QDRANT_BENCH_LEASE_RENEW_SECONDS: '2',
+  QDRANT_BENCH_LEASE_RETRY_SECONDS: '1',
+};
 
 /** The port of a sweep's own Qdrant's Service. */
 const QDRANT_PORT = 6333;
@@ -357,7 +365,8 @@ export class NotInTime extends Error {
 /** Has Node load a file of ours before the operator. */
 export const preload = (file: string): string => `--import=${fileURLToPath(new URL(file, import.meta.url))}`;
 
-const NATS_SECRET = 'qdrant-bench-nats';
+/** As the chart names it. */
+const natsSecret = (home: string): string => `${home}-nats-auth`;
 /** An operator that has ended so often will go on doing so. */
 const MAX_STARTS = 20;
 

@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { parse } from 'yaml';
 import { busKeysFromSecret, busKeysToSecret, generateBusKeys, type BusKeys } from '../../operator/bus/auth.ts';
@@ -13,6 +14,7 @@ import { ROOT } from '../house/run.ts';
 import { startNats, type NatsServer } from '../nats/server.ts';
 import { startPostgres, type PostgresServer } from '../postgres/server.ts';
 import { PlayedCluster } from './cluster/played-cluster.ts';
+import { Rights, RIGHTS_KINDS } from './rights.ts';
 import { openUpstream, type Upstream } from './upstream.ts';
 
 /** What a campaign runs on: real servers, and a cluster's other parts played. One for all its scenarios. */
@@ -23,6 +25,7 @@ export interface World {
   nats: NatsServer;
   keys: BusKeys;
   postgres: PostgresServer;
+  rights: Rights;
   /** For logs; removed with the world unless something in it is worth a look. */
   folder: string;
   /** What the players did not expect: a campaign with any of it proves nothing. */
@@ -64,6 +67,7 @@ export async function startWorld({ onProgress = () => undefined, signal = NEVER 
     const upstream = await openUpstream(api.kubeconfig);
     ends.push(() => upstream.close());
     await installDefinitions(kube, signal);
+    const rights = await Rights.ofChart();
     const problems: string[] = [];
     const cluster = new PlayedCluster(kube, upstream, (part, error) => problems.push(`${part}: ${String(error)}`));
     ends.push(() => cluster.stop());
@@ -76,7 +80,7 @@ export async function startWorld({ onProgress = () => undefined, signal = NEVER 
     ends.push(() => {
       if (!kept) rmSync(folder, { recursive: true, force: true });
     });
-    return { kube, upstream, cluster, nats, keys, postgres, folder, problems, signal, keepLogs, query, stop };
+    return { kube, upstream, cluster, nats, keys, postgres, rights, folder, problems, signal, keepLogs, query, stop };
 
     async function query(sql: string): Promise<void> {
       const client = new Client({ connectionString: postgres.url });
@@ -99,17 +103,22 @@ function clientOf({ kubeconfig }: TestApiServer): KubeClient {
     userAgent: 'qdrant-bench/faults',
     fieldManager: 'faults',
     fieldValidation: 'Strict',
-    kinds: [SWEEP_KIND],
+    kinds: [SWEEP_KIND, ...RIGHTS_KINDS],
   });
 }
 
+/** Every kind of ours: an operator watches all of them. */
 async function installDefinitions(kube: KubeClient, signal: AbortSignal): Promise<void> {
-  const definition = parse(readFileSync(join(ROOT, 'crds/qdrantsweeps.qdrantbench.io.yaml'), 'utf8')) as KubeObject;
-  await kube.apply(definition, { force: true }, signal);
-  for (;;) {
-    const found = await kube.get({ ...KINDS.CustomResourceDefinition, name: definition.metadata.name }, signal);
-    const { conditions } = (found?.['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null };
-    if (conditions?.some(({ type, status }) => type === 'Established' && status === 'True')) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  const folder = join(ROOT, 'crds');
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
+    const definition = parse(readFileSync(join(folder, file), 'utf8')) as KubeObject;
+    await kube.apply(definition, { force: true }, signal);
+    while (!(await isEstablished(kube, definition.metadata.name, signal))) await sleep(50);
   }
+}
+
+async function isEstablished(kube: KubeClient, name: string, signal: AbortSignal): Promise<boolean> {
+  const found = await kube.get({ ...KINDS.CustomResourceDefinition, name }, signal);
+  const { conditions } = (found?.['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null };
+  return conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ?? false;
 }

@@ -21,6 +21,7 @@ export interface Passed extends ApiRequest {
  */
 export class ApiProxy {
   readonly #upstream: Upstream;
+  readonly #as: Readonly<Record<string, string>>;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<Socket>();
@@ -38,8 +39,9 @@ export class ApiProxy {
   /** Requests that a fault met, as `503 PATCH qdrantsweeps`. */
   readonly met: string[] = [];
 
-  private constructor(upstream: Upstream) {
+  private constructor(upstream: Upstream, user: string | undefined) {
     this.#upstream = upstream;
+    this.#as = user === undefined ? {} : { 'impersonate-user': user };
     this.#server = createServer((request, reply) => {
       this.#serve(request, reply).catch(() => reply.destroy());
     });
@@ -51,8 +53,9 @@ export class ApiProxy {
     });
   }
 
-  static async start(upstream: Upstream): Promise<ApiProxy> {
-    const proxy = new ApiProxy(upstream);
+  /** @param user whose rights all requests have; by default the upstream's own. */
+  static async start(upstream: Upstream, user?: string): Promise<ApiProxy> {
+    const proxy = new ApiProxy(upstream, user);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -161,7 +164,7 @@ export class ApiProxy {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const { host: _, authorization: __, connection: ___, ...headers } = request.headers;
     const asked = httpsRequest(
-      { ...this.#upstream.options, method: request.method, path: request.url, headers },
+      { ...this.#upstream.options, method: request.method, path: request.url, headers: { ...headers, ...this.#as } },
       resolve,
     );
     asked.on('error', reject);

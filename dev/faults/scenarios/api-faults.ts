@@ -20,7 +20,11 @@ const FAULTS: Readonly<Record<string, (api: ApiProxy) => Promise<void> | void>> 
   // What the watch goes on from is forgotten, and so is the middle of the list that follows.
   '410': (api) => {
     api.inject({ name: '410', matches: isWatch, act: { status: 410 } });
-    api.inject({ name: '410', matches: ({ resource }) => resource === 'qdrantsweeps', act: { status: 410 } });
+    api.inject({
+      name: '410',
+      matches: ({ resource, name }) => resource === 'qdrantsweeps' && name === undefined,
+      act: { status: 410 },
+    });
     api.cutWatches();
   },
   '429': (api) => api.inject({ name: '429', matches: any, act: { status: 429, retryAfter: 1 }, times: 3 }),
@@ -50,11 +54,16 @@ const FAULTS: Readonly<Record<string, (api: ApiProxy) => Promise<void> | void>> 
   },
 };
 
-/** Each of them in each phase of a sweep. */
+/** Each of them in each phase of a sweep; and an operator that cannot read the keys of NATS as soon as it leads. */
 export function apiFaults(): Scenario[] {
-  return Object.entries(FAULTS).flatMap(([name, act]) =>
-    (['starting', ...MOMENTS] as const).map((moment) => apiFault(name, act, moment)),
-  );
+  const noKeys = (api: ApiProxy): void =>
+    api.inject({ name: '503', matches: ({ resource }) => resource === 'secrets', act: { status: 503 }, times: 2 });
+  return [
+    apiFault('no keys', noKeys, 'starting'),
+    ...Object.entries(FAULTS).flatMap(([name, act]) =>
+      (['starting', ...MOMENTS] as const).map((moment) => apiFault(name, act, moment)),
+    ),
+  ];
 }
 
 function apiFault(name: string, act: (api: ApiProxy) => Promise<void> | void, moment: Moment | 'starting'): Scenario {

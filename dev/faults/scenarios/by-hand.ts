@@ -45,6 +45,7 @@ export function byHand(): Scenario[] {
       name: `hand/${name}/${moment}`,
       variant: 'base',
       ends: 'Completed',
+      quickLease: name.startsWith('operator'),
       allowed: name.startsWith('operator') ? {} : { remeasuring: true, remadeJobs: true },
       arrange: (stage) => stage.when(moment, (identity) => act(stage, identity)),
       disturb: (stage) => stage.reached(moment),

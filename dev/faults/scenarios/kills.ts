@@ -26,6 +26,7 @@ function kill(name: string, deaths: readonly Readonly<Record<string, string>>[])
     name: `kill/${name}`,
     variant: 'base',
     ends: 'Completed',
+    quickLease: true,
     environment: (start) => deaths[start - 1] ?? {},
     arrange: (stage) => stage.expectDeaths(),
     happened: ({ operators }) => operators[0]?.process.exit?.signal === 'SIGKILL',

@@ -64,6 +64,7 @@ function twoOperators(name: string, more: Partial<Scenario>): Scenario {
     variant: 'base',
     ends: 'Completed',
     operators: 2,
+    quickLease: true,
     // A leader that was cut off in a half of a write may not know what came of it.
     allowed: { exitCodes: [DEPOSED] },
     environment: () => skewed(SKEWS[started++ % SKEWS.length] ?? 0),
