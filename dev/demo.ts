@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { humanDuration } from '../crds/duration.ts';
 import { parseSweep } from '../crds/parse.ts';
 import { resultText } from '../cli/table.ts';
-import { SWEEP_KIND } from '../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../operator/kinds.ts';
 import { clusterSupport } from './cluster/cluster.ts';
 import { run, ROOT } from './house/run.ts';
 import { clientOf, followSweep } from './installation/follow.ts';

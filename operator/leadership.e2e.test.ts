@@ -10,11 +10,11 @@ import { startApiServer, type TestApiServer } from '../dev/cluster/testing/api-s
 import { startBusServer, type BusServer } from '../dev/nats/testing/bus-server.ts';
 import { startPostgres, type PostgresServer } from '../dev/postgres/server.ts';
 import { busKeysToSecret } from './bus/auth.ts';
+import { SWEEP_KIND } from './kinds.ts';
 import { KINDS } from './runtime/kinds.ts';
 import type { KubeClient } from './runtime/kube-client.ts';
 import type { KubeObject } from './runtime/kube.ts';
 import { eventually, testKube } from './runtime/testing/test-kube.ts';
-import { SWEEP_KIND } from './sweep/controller.ts';
 
 // Whole operators as processes, over a real API server, Postgres and NATS.
 

@@ -11,14 +11,13 @@ import { startBusServer, type BusServer } from '../dev/nats/testing/bus-server.t
 import { startPostgres, type PostgresServer } from '../dev/postgres/server.ts';
 import { busKeysToSecret } from './bus/auth.ts';
 import { readConfig } from './config.ts';
-import { kubeKind } from './not-yet/not-yet.ts';
 import { operate } from './operate.ts';
 import { LABELS } from './owned/sweep-ref.ts';
+import { kubeKind, SWEEP_KIND } from './kinds.ts';
 import { KINDS } from './runtime/kinds.ts';
 import { loadKubeConfig, type KubeClient } from './runtime/kube-client.ts';
 import type { KubeKind } from './runtime/kube.ts';
 import { eventually, testKube } from './runtime/testing/test-kube.ts';
-import { SWEEP_KIND } from './sweep/controller.ts';
 
 // All parts of an operator put together in this process, over a real API server, Postgres and NATS. Nobody plays a
 // cluster's other parts here: what is made stays as it was made.

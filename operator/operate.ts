@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { hasEnded } from '../crds/sweep/sweep-status.ts';
 import { NatsBus } from './bus/nats-bus.ts';
 import { leaseSettings, placeLimits, type OperatorConfig } from './config.ts';
 import { OperatorMetrics } from './http/operator-metrics.ts';
 import { serveHttp } from './http/server.ts';
 import { ensureBusKeys } from './installation/bus-keys.ts';
 import { DATASETS_DIR } from './jobs/kubernetes/job-objects.ts';
+import { SWEEP_KIND } from './kinds.ts';
 import { openRunStore } from './runs/open-store.ts';
 import type { TermedRunStore } from './runs/run-store.ts';
 import { sleep, systemClock } from './runtime/clock.ts';
@@ -20,7 +22,7 @@ import { WorkQueue } from './runtime/queue.ts';
 import { shutDown, type ShutDownStep } from './runtime/shut-down.ts';
 import { StatusWriter } from './runtime/status-writer.ts';
 import { TokenBucket } from './runtime/token-bucket.ts';
-import { SweepController, SWEEP_KIND } from './sweep/controller.ts';
+import { SweepController } from './sweep/controller.ts';
 import { worldMaker } from './sweep-world.ts';
 import { BENCH_VERSION } from './version.ts';
 import { Watched, watchNotYet } from './watch.ts';
@@ -49,7 +51,13 @@ export async function operate(config: OperatorConfig, log: Logger, stop: AbortSi
   });
   const instance = { controller: 'qdrantbench.io/operator', instance: config.POD_NAME };
   const events = new EventRecorder({ kube, log, metrics, ...instance });
-  const status = new StatusWriter({ kube, log, metrics, cut: ['recentRuns', 'frontier', 'nextConfigurations'] });
+  const status = new StatusWriter({
+    kube,
+    log,
+    metrics,
+    cut: ['recentRuns', 'frontier', 'nextConfigurations'],
+    isFinal: ({ phase }) => hasEnded(phase),
+  });
   const queue = new WorkQueue({
     name: 'sweep',
     workers: WORKERS,

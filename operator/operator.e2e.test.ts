@@ -7,9 +7,9 @@ import { sweepStatusSchema, type SweepStatus } from '../crds/sweep/sweep-status.
 import { clusterSupport } from '../dev/cluster/cluster.ts';
 import { benchCluster, serveFiles, type BenchCluster } from '../dev/installation/testing/bench-cluster.ts';
 import { startTestEngine } from '../dev/qdrant/testing/test-engine.ts';
+import { SWEEP_KIND } from './kinds.ts';
 import { KINDS } from './runtime/kinds.ts';
 import type { KubeObject } from './runtime/kube.ts';
-import { SWEEP_KIND } from './sweep/controller.ts';
 
 // The operator as users have it: its image in a pod of a real cluster, installed by the chart.
 const data = resolve(process.env['QDRANT_BENCH_DATA'] ?? join(import.meta.dirname, '../../shared/data'), 'bigann10k');

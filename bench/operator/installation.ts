@@ -11,7 +11,7 @@ import { ROOT } from '../../dev/house/run.ts';
 import { busKeysToSecret } from '../../operator/bus/auth.ts';
 import { KINDS } from '../../operator/runtime/kinds.ts';
 import { isNotFound, refOf, type KubeObject } from '../../operator/runtime/kube.ts';
-import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../operator/kinds.ts';
 import { playQdrant, type PlayedQdrant } from '../../operator/testing/played-qdrant.ts';
 import { ApiCalls } from './api-calls.ts';
 import { inParallel } from './in-parallel.ts';

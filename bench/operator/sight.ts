@@ -1,3 +1,4 @@
+import { isFinished } from '../../crds/sweep/sweep-status.ts';
 import type { PlayedCluster } from '../../dev/faults/cluster/played-cluster.ts';
 import type { KubeObject } from '../../operator/runtime/kube.ts';
 
@@ -74,6 +75,5 @@ export function acknowledged(sweep: KubeObject | undefined): SeenStatus | undefi
 
 /** Whether a sweep has come to its end. */
 export function isOver(sweep: KubeObject | undefined): boolean {
-  const phase = acknowledged(sweep)?.phase;
-  return phase === 'Completed' || phase === 'Failed';
+  return isFinished(acknowledged(sweep)?.phase);
 }

@@ -124,6 +124,11 @@ export const sweepStatusSchema = z
   .describe('What was found out so far. Written by the operator; the full history is in its record.');
 
 export type SweepStatus = z.output<typeof sweepStatusSchema>;
+/** Whether a sweep has come to its own end. */
+export const isFinished = (phase: unknown): boolean => phase === 'Completed' || phase === 'Failed';
+/** Whether nobody works on a sweep in this phase: it has come to its end, or is suspended. */
+export const hasEnded = (phase: unknown): boolean => isFinished(phase) || phase === 'Suspended';
+
 export type SweepPhase = z.output<typeof phaseSchema>;
 export type Condition = z.output<typeof conditionSchema>;
 export type MeasuredConfiguration = z.output<typeof measuredConfigurationSchema>;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../operator/kinds.ts';
 import { childName } from '../../operator/targets/kubernetes/names.ts';
 import { endViolations, goneViolations, type Allowed, type Violation } from './invariants.ts';
 import { normalForm, type NormalForm } from './normal-form.ts';

@@ -9,7 +9,7 @@ import { LABELS, MANAGER } from '../../operator/owned/sweep-ref.ts';
 import { KINDS } from '../../operator/runtime/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../operator/runtime/kube.ts';
 import { startTcpRelay, type TcpRelay } from '../../operator/runtime/testing/tcp-relay.ts';
-import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../operator/kinds.ts';
 import { playQdrant } from '../../operator/testing/played-qdrant.ts';
 import { lookAtBus } from './bus-probe.ts';
 import type { Moment, PodIdentity, Scene } from './cluster/scene.ts';

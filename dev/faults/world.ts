@@ -8,7 +8,7 @@ import { busKeysFromSecret, busKeysToSecret, generateBusKeys, type BusKeys } fro
 import { KubeClient, loadKubeConfig } from '../../operator/runtime/kube-client.ts';
 import { KINDS } from '../../operator/runtime/kinds.ts';
 import type { KubeObject } from '../../operator/runtime/kube.ts';
-import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../operator/kinds.ts';
 import { startApiServer, type TestApiServer } from '../cluster/testing/api-server.ts';
 import { ROOT } from '../house/run.ts';
 import { startNats, type NatsServer } from '../nats/server.ts';

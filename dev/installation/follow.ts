@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { humanDuration } from '../../crds/duration.ts';
-import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
+import { hasEnded, type SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import { KubeClient, loadKubeConfig } from '../../operator/runtime/kube-client.ts';
 import type { Kube } from '../../operator/runtime/kube.ts';
-import { SWEEP_KIND } from '../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../operator/kinds.ts';
 import type { Installation } from './install.ts';
 
 const POLL_MS = 1000;
@@ -50,7 +50,7 @@ export async function followSweep(
         searches.add(run.run);
         say(`${' '.repeat(14)}${run.summary}: ${run.verdict}, ${run.message ?? run.reason ?? ''}`);
       }
-      if (['Completed', 'Failed', 'Suspended'].includes(status.phase)) return status;
+      if (hasEnded(status.phase)) return status;
     }
     await sleep(POLL_MS, undefined, { signal });
   }

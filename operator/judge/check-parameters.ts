@@ -1,13 +1,8 @@
+import type { FieldError } from '../../crds/field-error.ts';
 import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
 import { nearestName } from './nearest-name.ts';
 import { knownParameter, PARAMETERS, type KnownParameter } from './parameters.ts';
 import { QUANTIZATION_KINDS, QUANTIZATION_PRESETS, quantizationNames } from './quantizations.ts';
-
-/** What is wrong with a field: its path, and a sentence with the value, what is expected and what to do. */
-export interface FieldError {
-  field: string;
-  message: string;
-}
 
 /** Most searches on one build: the product of the values of all `params.…` parameters. */
 export const MAX_SEARCHES = 512;

@@ -1,5 +1,5 @@
+import type { FieldError } from '../../crds/field-error.ts';
 import type { ParameterSpec, QuantizationSpec } from '../../crds/sweep/sweep-spec.ts';
-import type { FieldError } from './check-parameters.ts';
 import { knownParameter, PARAMETERS } from './parameters.ts';
 import { QUANTIZATION_PRESETS } from './quantizations.ts';
 

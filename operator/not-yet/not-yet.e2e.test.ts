@@ -9,7 +9,7 @@ import type { KubeClient } from '../runtime/kube-client.ts';
 import type { KubeObject } from '../runtime/kube.ts';
 import { StatusWriter } from '../runtime/status-writer.ts';
 import { testKube } from '../runtime/testing/test-kube.ts';
-import { kubeKind } from './not-yet.ts';
+import { kubeKind } from '../kinds.ts';
 import { NotYetController } from './not-yet-controller.ts';
 
 const KINDS = [EXPERIMENT, PROMOTION];
@@ -34,7 +34,7 @@ describe.each(KINDS)('a $kind on a real API server', (kind) => {
   it('is told that it is not carried out, and its status is written once', async () => {
     await server.kubectl(['create', '-f', '-'], { input: JSON.stringify(changedExample(kind, {}, 'told')) });
     let object = await stored(kind);
-    const status = new StatusWriter({ kube, log: pino({ level: 'silent' }) });
+    const status = new StatusWriter({ kube, log: pino({ level: 'silent' }), isFinal: () => true });
     const controller = new NotYetController({ kind: kubeKind(kind), cached: () => object, status });
     await controller.reconcile('default/told');
     await status.flush();

@@ -3,7 +3,8 @@ import { EXPERIMENT } from '../../crds/experiment/experiment.ts';
 import { PROMOTION } from '../../crds/promotion/promotion.ts';
 import type { KubeObject } from '../runtime/kube.ts';
 import type { Status, StatusRef } from '../runtime/status-writer.ts';
-import { kubeKind, notYet } from './not-yet.ts';
+import { notYet } from './not-yet.ts';
+import { kubeKind } from '../kinds.ts';
 import { NotYetController } from './not-yet-controller.ts';
 
 const KINDS = [EXPERIMENT, PROMOTION];

@@ -1,19 +1,11 @@
-import { API_VERSION, type Kind } from '../../crds/common/resource.ts';
 import type { ExperimentStatus } from '../../crds/experiment/experiment-status.ts';
 import type { PromotionStatus } from '../../crds/promotion/promotion-status.ts';
-import type { KubeKind, KubeObject } from '../runtime/kube.ts';
+import type { KubeObject } from '../runtime/kube.ts';
 
 /** What the statuses of all kinds that are not carried out have in common. */
 export type NotYetStatus = Required<Pick<ExperimentStatus & PromotionStatus, 'observedGeneration' | 'conditions'>> & {
   phase: 'Failed';
 };
-
-/** A kind as its REST path needs it. */
-export const kubeKind = ({ kind, plural }: Pick<Kind, 'kind' | 'plural'>): KubeKind => ({
-  apiVersion: API_VERSION,
-  kind,
-  plural,
-});
 
 /**
  * The status of a resource whose kind this version does not carry out: said at once, so that nobody waits for nothing.

@@ -176,7 +176,7 @@ describe('status', () => {
     await expect(kube.patchStatus(at, { phase: 'Other' }, { resourceVersion: stale })).rejects.toSatisfy(
       isError(409, 'Conflict'),
     );
-    const writer = new StatusWriter({ kube, log, intervalMs: 500 });
+    const writer = new StatusWriter({ kube, log, intervalMs: 500, isFinal: ({ phase }) => phase === 'Completed' });
     const about = { ...at, uid: made.metadata.uid as string };
     for (let step = 0; step < 20; step += 1) {
       writer.write(about, { phase: 'Running', step });

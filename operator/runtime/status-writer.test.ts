@@ -39,6 +39,7 @@ function world(options: Partial<StatusWriterOptions> = {}) {
         return Promise.resolve(live);
       },
     },
+    isFinal: ({ phase }) => ['Completed', 'Failed', 'Suspended'].includes(phase as string),
     ...options,
   });
   return { clock, failures, writes, outcomes, writer, replace: (object: KubeObject | undefined) => (live = object) };

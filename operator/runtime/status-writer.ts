@@ -19,8 +19,8 @@ export interface StatusWriterOptions {
   maxBytes?: number;
   /** Lists that may be cut, from their ends, to keep to `maxBytes`; the first is cut first. */
   cut?: readonly string[];
-  /** An end that must be seen at once. Default: phase Completed, Failed or Suspended. */
-  isFinal?: (status: Status) => boolean;
+  /** Whether a status is an end, which must be seen at once. */
+  isFinal: (status: Status) => boolean;
 }
 
 interface Entry {
@@ -35,7 +35,6 @@ interface Entry {
 }
 
 const MAX_TRIES = 5;
-const FINAL_PHASES: readonly unknown[] = ['Completed', 'Failed', 'Suspended'];
 
 /** Bad request, too large, unprocessable: it is about the status itself. */
 const REFUSED: readonly number[] = [400, 413, 422];
@@ -55,7 +54,6 @@ export class StatusWriter {
       intervalMs: 10_000,
       maxBytes: 64 * 1024,
       cut: [],
-      isFinal: (status) => FINAL_PHASES.includes(status['phase']),
       ...options,
     };
   }

@@ -19,7 +19,7 @@ export class CleanUp {
   async everything(object: KubeObject, signal: AbortSignal): Promise<void> {
     const own = await this.#own(object, signal);
     await own.jobs.discardAll(signal);
-    await this.collections(object, signal);
+    await this.#collections(object, signal);
     await own.target.dispose({ deleteData: true });
     await own.jobs.forgetDataset(signal);
   }
@@ -37,7 +37,7 @@ export class CleanUp {
   }
 
   /** Its collections on Qdrants that are not ours, on whichever servers its spec ever named: the record knows them. */
-  async collections(object: KubeObject, signal: AbortSignal): Promise<void> {
+  async #collections(object: KubeObject, signal: AbortSignal): Promise<void> {
     const { name, namespace = 'default' } = object.metadata;
     for (const experiment of await this.#store.findExperiments(namespace, name)) {
       const { target } = experiment.spec as SweepSpec;

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
-import type { SweepStatus } from '../../crds/sweep/sweep-status.ts';
+import { hasEnded, isFinished, type SweepStatus } from '../../crds/sweep/sweep-status.ts';
+import { SWEEP_KIND } from '../kinds.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import { ensureFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
-import { refOf, type Kube, type KubeKind, type KubeObject } from '../runtime/kube.ts';
+import { refOf, type Kube, type KubeObject } from '../runtime/kube.ts';
 import type { RunResult } from '../runtime/reconcile.ts';
 import type { StatusWriter } from '../runtime/status-writer.ts';
 import { admit, type Refusal } from './admission.ts';
@@ -12,7 +13,7 @@ import { announce } from './announce.ts';
 import { CleanUp } from './clean-up.ts';
 import { ACCEPT_LOSS } from './begin.ts';
 import { conductSweep, type Conclusion } from './conduct.ts';
-import { hasEnded, isOver, statusOf } from './last-status.ts';
+import { isOver, statusOf } from './last-status.ts';
 import { DEFAULT_LIMITS, whyWait, type Limits } from './places.ts';
 import { SweepStopped, type SweepEvent } from './ports.ts';
 import { report, type Situation } from './report.ts';
@@ -21,11 +22,6 @@ import { resolveSettings } from './settings.ts';
 import { Waits } from './waits.ts';
 import type { WorldOf } from './world.ts';
 
-export const SWEEP_KIND: KubeKind = {
-  apiVersion: 'qdrantbench.io/v1alpha1',
-  kind: 'QdrantSweep',
-  plural: 'qdrantsweeps',
-};
 /** Keeps a sweep's resource until everything made for it is gone. */
 export const FINALIZER = 'qdrantbench.io/cleanup';
 /** With the value `true`: the sweep is left as it is, but for its deletion. What runs goes on. */
@@ -150,17 +146,13 @@ export class SweepController {
           acceptedLoss: Number(object.metadata.annotations?.[ACCEPT_LOSS]) || 0,
           onStatus: (status) => {
             // What the end deletes has to be gone before anybody reads that this is the end.
-            if (status.phase === 'Completed' || status.phase === 'Failed') closing = status;
+            if (isFinished(status.phase)) closing = status;
             else if (!signal.aborted) this.#write(object, status);
           },
         },
         {
+          ...world,
           store,
-          target: world.target,
-          jobs: world.jobs,
-          ...(world.surroundings ? { surroundings: world.surroundings } : {}),
-          ...(world.alone ? { alone: world.alone } : {}),
-          ...(world.datasetSecrets ? { datasetSecrets: world.datasetSecrets } : {}),
           now: this.#now,
           log: child,
           onEvent: (event) => {

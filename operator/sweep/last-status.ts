@@ -1,15 +1,12 @@
-import { sweepStatusSchema, type SweepPhase, type SweepStatus } from '../../crds/sweep/sweep-status.ts';
+import { hasEnded, sweepStatusSchema, type SweepStatus } from '../../crds/sweep/sweep-status.ts';
 import type { KubeObject } from '../runtime/kube.ts';
 
 /** Its status as last written, unless others wrote nonsense there. */
 export const statusOf = (object: KubeObject): SweepStatus | undefined =>
   sweepStatusSchema.safeParse(object['status']).data;
 
-export const hasEnded = (phase: SweepPhase): boolean =>
-  phase === 'Completed' || phase === 'Failed' || phase === 'Suspended';
-
 /** Whether the status says that this very spec has been carried out. */
 export function isOver(object: KubeObject, generation: number): boolean {
-  const status = object['status'] as { phase?: SweepPhase; observedGeneration?: number } | undefined;
-  return status?.phase !== undefined && status.observedGeneration === generation && hasEnded(status.phase);
+  const status = object['status'] as { phase?: unknown; observedGeneration?: number } | undefined;
+  return status?.observedGeneration === generation && hasEnded(status.phase);
 }

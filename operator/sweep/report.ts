@@ -1,4 +1,5 @@
 import {
+  isFinished,
   STATUS_BOUNDS,
   type Condition,
   type MeasuredConfiguration,
@@ -220,7 +221,7 @@ function notMet(study: Study | undefined): string {
 
 function conditions(situation: Situation, study: Study | undefined, winner: Candidate | undefined): Condition[] {
   const { phase, outcome } = situation;
-  const over = phase === 'Completed' || phase === 'Failed';
+  const over = isFinished(phase);
   const condition = (
     type: Condition['type'],
     status: Condition['status'],

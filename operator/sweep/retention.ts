@@ -1,12 +1,8 @@
 import { durationSeconds } from '../../crds/duration.ts';
+import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 
 /** `spec.retention` of a QdrantSweep. */
-export interface Retention {
-  onFinish?: 'Delete' | 'KeepBest' | 'Keep' | undefined;
-  onDelete?: 'Delete' | 'Keep' | undefined;
-  ttlAfterFinished?: string | undefined;
-  maxCost?: { amount: string; currency: string } | undefined;
-}
+export type Retention = NonNullable<SweepSpec['retention']>;
 
 const DEFAULT_TTL = '168h';
 

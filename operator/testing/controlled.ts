@@ -1,12 +1,14 @@
 import { pino } from 'pino';
 import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
+import { hasEnded } from '../../crds/sweep/sweep-status.ts';
 import { MemoryKube } from '../jobs/kubernetes/testing/memory-kube.ts';
+import { SWEEP_KIND } from '../kinds.ts';
 import type { RunStore } from '../runs/run-store.ts';
 import { EventRecorder } from '../runtime/events.ts';
 import type { KubeObject } from '../runtime/kube.ts';
 import { StatusWriter, type Status, type StatusRef } from '../runtime/status-writer.ts';
 import { eventually } from '../runtime/testing/test-kube.ts';
-import { FINALIZER, SWEEP_KIND, SweepController, type ControllerOptions } from '../sweep/controller.ts';
+import { FINALIZER, SweepController, type ControllerOptions } from '../sweep/controller.ts';
 import type { SweepEvent } from '../sweep/ports.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
@@ -65,7 +67,7 @@ export class Controlled {
         if (written.at(-1) !== line) written.push(line);
         super.write(ref, value);
       }
-    })({ kube, log, intervalMs: 0 });
+    })({ kube, log, intervalMs: 0, isFinal: ({ phase }) => hasEnded(phase) });
     const events = new EventRecorder({ kube, log, controller: 'qdrantbench.io/operator', instance: 'test' });
     const controller = new SweepController({
       kube,

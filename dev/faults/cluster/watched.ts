@@ -3,7 +3,7 @@ import { Informer } from '../../../operator/runtime/informer.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import { KINDS } from '../../../operator/runtime/kinds.ts';
 import type { KubeKind, KubeObject } from '../../../operator/runtime/kube.ts';
-import { SWEEP_KIND } from '../../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../../operator/kinds.ts';
 
 /** The kinds the played parts of the cluster look after; all that the operator makes is of one of them. */
 export const WATCHED = {

@@ -3,14 +3,14 @@ import { createServer } from 'node:http';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { SweepStatus } from '../../../crds/sweep/sweep-status.ts';
+import { isFinished, type SweepStatus } from '../../../crds/sweep/sweep-status.ts';
 import { LABELS } from '../../../operator/owned/sweep-ref.ts';
 import { openRunStore } from '../../../operator/runs/open-store.ts';
 import type { ReadableRunStore } from '../../../operator/runs/run-store.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import { KINDS } from '../../../operator/runtime/kinds.ts';
 import type { KubeKind, KubeObject } from '../../../operator/runtime/kube.ts';
-import { SWEEP_KIND } from '../../../operator/sweep/controller.ts';
+import { SWEEP_KIND } from '../../../operator/kinds.ts';
 import { status as clusterStatus } from '../../cluster/cluster.ts';
 import { clientOf } from '../follow.ts';
 import { install, runKubectl, type Installation } from '../install.ts';
@@ -89,7 +89,7 @@ export async function benchCluster(): Promise<BenchCluster> {
       cluster.until(
         async () => {
           const found = await cluster.status(namespace, name);
-          return found && ['Completed', 'Failed'].includes(found.phase) && found;
+          return found && isFinished(found.phase) && found;
         },
         seconds,
         async () => [await cluster.status(namespace, name), await cluster.operatorLog()],

@@ -108,8 +108,8 @@ export class KubernetesJobRunner implements JobRunner {
   discard: JobRunner['discard'] = async (job, signal) => this.#delete(jobName(this.#sweep, job), signal);
 
   /**
-   * Ends every job of the sweep, whoever started it, and deletes what is left of those that are gone: others delete Jobs,
-   * too, and an operator may die between a Job and its Secret. Resolves once no pod of theirs is left.
+   * Ends every job of the sweep, whoever started it, and has the bus forget also those that others deleted. Resolves once
+   * no pod of theirs is left.
    */
   async discardAll(signal: AbortSignal): Promise<void> {
     for (const { metadata } of await this.#ofJobs(KINDS.Job, signal)) await this.#delete(metadata.name, signal);
