@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
 import type { Scene } from '../../dev/faults/cluster/scene.ts';
+import { kubeconfigOf, operatorEnvironment } from '../../dev/faults/operator-environment.ts';
 import { OperatorProcess } from '../../dev/faults/operator-process.ts';
 import { ApiProxy } from '../../dev/faults/proxy/api-proxy.ts';
-import { kubeconfigOf, SPEC } from '../../dev/faults/stage.ts';
+import { SPEC } from '../../dev/faults/stage.ts';
 import type { World } from '../../dev/faults/world.ts';
 import { ROOT } from '../../dev/house/run.ts';
 import { busKeysToSecret } from '../../operator/bus/auth.ts';
@@ -236,24 +237,15 @@ export class Installation {
     return OperatorProcess.start(name, this.#environment(name, kubeconfig), join(this.#folder, `${name}.log`));
   }
 
-  /** As charts/qdrant-bench/templates/deployment.yaml sets it, watching all namespaces. */
+  /** Watching all namespaces. */
   #environment(name: string, kubeconfig: string): Record<string, string> {
     const database = new URL(this.#world.postgres.url);
     database.pathname = `/${this.#database}`;
+    const around = { name, home: this.#home, kubeconfig, databaseUrl: database.href };
+    const { url: natsUrl } = this.#world.nats;
     return {
-      KUBECONFIG: kubeconfig,
-      QDRANT_BENCH_NAMESPACE: this.#home,
-      POD_NAME: name,
-      QDRANT_BENCH_DATABASE_URL: database.href,
-      QDRANT_BENCH_NATS_URL: this.#world.nats.url,
-      QDRANT_BENCH_NATS_SECRET: NATS_SECRET,
-      QDRANT_BENCH_LOADGEN_IMAGE: 'qdrant-bench:played',
-      QDRANT_BENCH_DATASET_STORAGE: '1Gi',
-      QDRANT_BENCH_IMAGE_PULL_POLICY: 'Never',
-      QDRANT_BENCH_HTTP_PORT: '0',
+      ...operatorEnvironment({ ...around, natsUrl, natsSecret: NATS_SECRET }),
       NODE_OPTIONS: nodeOptions(),
-      // Ours is on loopback, where no installation lets a sweep go.
-      QDRANT_BENCH_ADDRESSES_ALLOW: '127.0.0.0/8',
     };
   }
 }

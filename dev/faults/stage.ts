@@ -13,6 +13,7 @@ import { SWEEP_KIND } from '../../operator/kinds.ts';
 import { playQdrant } from '../../operator/testing/played-qdrant.ts';
 import { lookAtBus } from './bus-probe.ts';
 import type { Moment, PodIdentity, Scene } from './cluster/scene.ts';
+import { kubeconfigOf, operatorEnvironment } from './operator-environment.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { ApiProxy } from './proxy/api-proxy.ts';
 import { readRecord, type Snapshot } from './snapshot.ts';
@@ -316,27 +317,22 @@ export class Stage {
     if (!this.#reached.includes(moment)) this.#reached.push(moment);
   }
 
-  /** As charts/qdrant-bench/templates/deployment.yaml sets it. */
   #environment(name: string, kubeconfig: string): Record<string, string> {
     return {
+      ...operatorEnvironment({
+        name,
+        home: this.home,
+        kubeconfig,
+        databaseUrl: this.#databaseUrl(this.postgres.url),
+        natsUrl: this.nats.url,
+        natsSecret: natsSecret(this.home),
+      }),
+      QDRANT_BENCH_WATCH_NAMESPACES: this.namespace,
+      QDRANT_BENCH_LOG_LEVEL: 'debug',
       ...(this.#options.target === 'kubernetes'
         ? { NODE_OPTIONS: preload('cluster/cluster-dns.ts'), FAULTS_SERVICES: new URL(this.scene.qdrant.url).hostname }
         : {}),
-      KUBECONFIG: kubeconfig,
-      QDRANT_BENCH_NAMESPACE: this.home,
-      POD_NAME: name,
-      QDRANT_BENCH_WATCH_NAMESPACES: this.namespace,
-      QDRANT_BENCH_DATABASE_URL: this.#databaseUrl(this.postgres.url),
-      QDRANT_BENCH_NATS_URL: this.nats.url,
-      QDRANT_BENCH_NATS_SECRET: natsSecret(this.home),
-      QDRANT_BENCH_LOADGEN_IMAGE: 'qdrant-bench:played',
-      QDRANT_BENCH_DATASET_STORAGE: '1Gi',
-      QDRANT_BENCH_IMAGE_PULL_POLICY: 'Never',
-      QDRANT_BENCH_HTTP_PORT: '0',
-      // Where the played Qdrants are.
-      QDRANT_BENCH_ADDRESSES_ALLOW: '127.0.0.0/8',
       ...(this.#options.quickLease ? QUICK_LEASE : {}),
-      QDRANT_BENCH_LOG_LEVEL: 'debug',
     };
   }
 }
@@ -369,16 +365,3 @@ export const preload = (file: string): string => `--import=${fileURLToPath(new U
 const natsSecret = (home: string): string => `${home}-nats-auth`;
 /** An operator that has ended so often will go on doing so. */
 const MAX_STARTS = 20;
-
-/** Text of a kubeconfig that names a server without credentials. */
-export function kubeconfigOf(server: string): string {
-  const name = 'faults';
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name, cluster: { server, 'insecure-skip-tls-verify': true } }],
-    users: [{ name, user: {} }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
-    'current-context': name,
-  });
-}

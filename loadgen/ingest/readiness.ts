@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JobError } from '../job-error.ts';
 import { collectionPath, RestError, type Rest } from '../rest.ts';
 import type { CollectionInfo, Optimizations } from './collection-info.ts';
+import { exactCount } from './exact-count.ts';
 import { DEFAULT_RETRY, withRetry } from './retry.ts';
 
 /** What one poll saw. `count` is exact and only asked for when all else looks ready. */
@@ -93,11 +94,10 @@ export async function waitUntilReady(rest: Rest, options: ReadinessOptions): Pro
     let seen = await withRetry(observe, { ...DEFAULT_RETRY, signal: options.signal });
     let verdict = judgePoll(seen, options.points);
     if (verdict.kind === 'Ready') {
-      const body = '{"exact":true}';
-      const { count } = await withRetry(
-        () => rest.call<{ count: number }>('POST', `${path}/points/count`, { body, signal: options.signal }),
-        { ...DEFAULT_RETRY, signal: options.signal },
-      );
+      const count = await withRetry(() => exactCount(rest, options.collection, options.signal), {
+        ...DEFAULT_RETRY,
+        signal: options.signal,
+      });
       seen = { ...seen, count };
       verdict = judgePoll(seen, options.points);
     }

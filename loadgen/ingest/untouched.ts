@@ -1,5 +1,6 @@
 import { errorText, JobError } from '../job-error.ts';
-import { collectionPath, RestError, type Rest } from '../rest.ts';
+import { RestError, type Rest } from '../rest.ts';
+import { exactCount } from './exact-count.ts';
 import { DEFAULT_RETRY, withRetry, type RetryOptions } from './retry.ts';
 
 /** A server that is made again, its pod evicted for one, is not waited for here: another attempt does that. */
@@ -17,13 +18,9 @@ export async function mustBeUntouched(
   signal: AbortSignal,
   retry: RetryOptions = RETRY,
 ): Promise<void> {
-  const count = async (): Promise<number> => {
-    const path = `${collectionPath(collection)}/points/count`;
-    return (await rest.call<{ count: number }>('POST', path, { body: '{"exact":true}', signal })).count;
-  };
   let found: number;
   try {
-    found = await withRetry(count, { ...retry, signal });
+    found = await withRetry(() => exactCount(rest, collection, signal), { ...retry, signal });
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
     if (error.status === 404) {

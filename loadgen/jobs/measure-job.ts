@@ -2,6 +2,7 @@ import type { Metric } from '../../operator/judge/metrics.ts';
 import { boundary } from '../../operator/judge/search-plan.ts';
 import { openDataset, type Dataset } from '../datasets/dataset.ts';
 import type { CollectionInfo } from '../ingest/collection-info.ts';
+import { exactCount } from '../ingest/exact-count.ts';
 import { ignoredSettings } from '../ingest/readback.ts';
 import { waitUntilReady } from '../ingest/readiness.ts';
 import { DEFAULT_RETRY, withRetry } from '../ingest/retry.ts';
@@ -101,10 +102,7 @@ async function checkFresh(job: MeasureJob, rest: Rest, signal: AbortSignal): Pro
       attempts: 4,
       signal,
     });
-    ({ count } = await rest.call<{ count: number }>('POST', `${path}/points/count`, {
-      body: '{"exact":true}',
-      signal,
-    }));
+    count = await exactCount(rest, collection, signal);
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
     const reason = error.status === 404 ? 'BuildFailed' : 'TargetUnreachable';

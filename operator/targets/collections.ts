@@ -83,6 +83,13 @@ export class Collections {
     return data.result?.exists === true;
   }
 
+  /** Which of these exist. */
+  async existing(names: readonly string[]): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const name of names) if (await this.exists(name)) found.add(name);
+    return found;
+  }
+
   /** Deletes a collection; one that is gone already is no error. */
   async delete(name: string): Promise<void> {
     await this.#ask(`to delete collection ${name}`, () =>

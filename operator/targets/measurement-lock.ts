@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import { jobEnd } from '../owned/job-end.ts';
 import { LABELS, MANAGER, type SweepRef } from '../owned/sweep-ref.ts';
 import { type Clock, sleep, systemClock } from '../runtime/clock.ts';
 import { KINDS } from '../runtime/kinds.ts';
 import { alreadyExists, isConflict, isNotFound, type Kube, type KubeObject, type ObjectRef } from '../runtime/kube.ts';
+import { learn, seenLease, type Knowledge } from '../runtime/lease.ts';
 import { microTime } from '../runtime/micro-time.ts';
 
 export interface MeasurementLockOptions {
@@ -17,12 +19,6 @@ export interface MeasurementLockOptions {
   clock?: Clock;
   /** Told why it waits; undefined when it does no more. */
   onWait?: (why: string | undefined) => void;
-}
-
-interface LeaseSpec {
-  holderIdentity?: string | null;
-  renewTime?: string;
-  leaseTransitions?: number;
 }
 
 /** How often a holder shows that it is there. */
@@ -47,8 +43,8 @@ export class MeasurementLock {
   readonly #clock: Clock;
   readonly #me: string;
   readonly #ref: ObjectRef;
-  /** What was last seen of another holder, and since when it has not changed, by our own clock. */
-  #seen: { what: string; since: number } | undefined;
+  /** The lease as last seen, and since when it has not changed, by our own clock. */
+  #known: Knowledge | undefined;
 
   constructor(options: MeasurementLockOptions) {
     this.#options = options;
@@ -78,13 +74,15 @@ export class MeasurementLock {
 
   async #try(signal: AbortSignal): Promise<boolean> {
     const { kube } = this.#options;
-    const lease = await kube.get(this.#ref, signal);
-    if (!lease) return this.#won(() => kube.create(this.#lease(), signal));
-    const { holderIdentity: holder, leaseTransitions = 0 } = specOf(lease);
-    const free = !holder || holder === this.#me || (await this.#isDead(holder, lease, signal));
+    const found = await kube.get(this.#ref, signal);
+    this.#known = learn(this.#known, seenLease(found), this.#clock.now());
+    const { lease, since } = this.#known;
+    if (!found || !lease) return this.#won(() => kube.create(this.#lease(), signal));
+    const { holder, transitions } = lease;
+    const free = holder === '' || holder === this.#me || (await this.#isDead(holder, since, signal));
     if (!free) return false;
-    const transitions = leaseTransitions + (holder === this.#me ? 0 : 1);
-    return this.#won(() => this.#patch(lease, { ...this.#holding(), leaseTransitions: transitions }, signal));
+    const leaseTransitions = transitions + (holder === this.#me ? 0 : 1);
+    return this.#won(() => this.#patch(found, { ...this.#holding(), leaseTransitions }, signal));
   }
 
   /** False when somebody else was quicker. */
@@ -98,15 +96,12 @@ export class MeasurementLock {
     }
   }
 
-  async #isDead(holder: string, lease: KubeObject, signal: AbortSignal): Promise<boolean> {
-    const what = `${holder} ${specOf(lease).renewTime ?? ''}`;
-    const now = this.#clock.now();
-    if (this.#seen?.what !== what) this.#seen = { what, since: now };
-    if (now - this.#seen.since < SILENT_MS) return false;
+  async #isDead(holder: string, since: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#clock.now() - since < SILENT_MS) return false;
     const [namespace = '', , uid = ''] = holder.split('/', 3);
     const labelSelector = `${LABELS.sweepUid}=${uid},${LABELS.component}=loadgen`;
     const jobs = await this.#options.kube.list(KINDS.Job, { namespace, labelSelector }, signal);
-    return jobs.every(isOver);
+    return jobs.every(jobEnd);
   }
 
   /** Shows that the holder is there, until `signal`. What fails is tried again in its turn. */
@@ -115,7 +110,7 @@ export class MeasurementLock {
       try {
         await sleep(this.#clock, RENEW_MS, signal);
         const lease = await this.#options.kube.get(this.#ref, signal);
-        if (lease && specOf(lease).holderIdentity === this.#me) await this.#patch(lease, this.#holding(), signal);
+        if (lease && this.#isMine(lease)) await this.#patch(lease, this.#holding(), signal);
         else this.#options.log.warn({ lease: this.#ref.name }, 'the lock on the target was taken by another');
       } catch (error) {
         if (signal.aborted) return;
@@ -128,10 +123,14 @@ export class MeasurementLock {
   async #release(): Promise<void> {
     try {
       const lease = await this.#options.kube.get(this.#ref);
-      if (lease && specOf(lease).holderIdentity === this.#me) await this.#patch(lease, { holderIdentity: null });
+      if (lease && this.#isMine(lease)) await this.#patch(lease, { holderIdentity: null });
     } catch (error) {
       this.#options.log.warn({ err: error, lease: this.#ref.name }, 'the lock on the target was not let go of');
     }
+  }
+
+  #isMine(lease: KubeObject): boolean {
+    return seenLease(lease)?.holder === this.#me;
   }
 
   #lease(): KubeObject {
@@ -145,20 +144,12 @@ export class MeasurementLock {
     };
   }
 
-  #holding(): LeaseSpec {
+  #holding(): object {
     return { holderIdentity: this.#me, renewTime: microTime(this.#clock.now()) };
   }
 
-  #patch({ metadata }: KubeObject, spec: LeaseSpec, signal?: AbortSignal): Promise<KubeObject> {
+  #patch({ metadata }: KubeObject, spec: object, signal?: AbortSignal): Promise<KubeObject> {
     const { resourceVersion } = metadata;
     return this.#options.kube.mergePatch(this.#ref, { metadata: { resourceVersion }, spec }, signal);
   }
-}
-
-const specOf = (lease: KubeObject): LeaseSpec => (lease['spec'] ?? {}) as LeaseSpec;
-
-/** Whether nothing of a Job can run any more. */
-function isOver(job: KubeObject): boolean {
-  const { conditions = [] } = (job['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
-  return conditions.some(({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True');
 }

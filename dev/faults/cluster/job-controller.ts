@@ -1,20 +1,12 @@
+import { jobEnd } from '../../../operator/owned/job-end.ts';
 import type { KubeClient } from '../../../operator/runtime/kube-client.ts';
 import { alreadyExists, isConflict, isNotFound, refOf, type KubeObject } from '../../../operator/runtime/kube.ts';
 import { WATCHED, type Watched } from './watched.ts';
 
-interface Condition {
-  type: string;
-  status: string;
-}
 export interface JobView {
   spec: { template: { metadata: { labels: Record<string, string> }; spec: object } };
-  status?: { active?: number; startTime?: string; conditions?: Condition[] };
+  status?: { active?: number; startTime?: string };
 }
-
-const isOver = (job: KubeObject): boolean =>
-  ((job as unknown as JobView).status?.conditions ?? []).some(
-    ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
-  );
 
 /** The one node there is. */
 export const NODE = 'node-1';
@@ -41,7 +33,7 @@ export class JobController {
     await Promise.all(
       this.#watched.list('Job').map(async (job) => {
         const { uid = '', deletionTimestamp } = job.metadata;
-        if (isOver(job) || this.#ended.has(uid) || deletionTimestamp) return;
+        if (jobEnd(job) || this.#ended.has(uid) || deletionTimestamp) return;
         try {
           await this.#syncOne(job, pods);
         } catch (error) {

@@ -1,3 +1,4 @@
+import { jobEnd, type JobEnd } from '../../owned/job-end.ts';
 import type { KubeObject } from '../../runtime/kube.ts';
 
 /** How far a Job is, as its objects tell. */
@@ -14,13 +15,6 @@ export type JobState =
   /** Nothing of it runs, or ever will again. */
   | { kind: 'Ended'; how: string };
 
-interface Condition {
-  type: string;
-  status: string;
-  reason?: string;
-  message?: string;
-}
-
 interface ContainerStatus {
   state?: {
     waiting?: { reason?: string; message?: string };
@@ -33,7 +27,7 @@ interface PodStatus {
   phase?: string;
   reason?: string;
   message?: string;
-  conditions?: Condition[];
+  conditions?: JobEnd[];
   containerStatuses?: ContainerStatus[];
 }
 
@@ -48,8 +42,7 @@ const HOPELESS = new Set([
 /** Reads a Job and its pods. Pure. `job` is undefined when it is gone. */
 export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[]): JobState {
   const alive = pods.filter((pod) => !isOver(pod));
-  const conditions = (job?.['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-  const ended = conditions.find(({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'));
+  const ended = jobEnd(job);
   // A pod that is over ends its Job, also while the Job's controller has not said so yet: there is never a second one.
   if (alive.length === 0 && (!job || ended || pods.length > 0)) {
     const how = pods.map(endOf).find((text) => text !== '');

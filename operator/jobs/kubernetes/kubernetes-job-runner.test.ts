@@ -195,7 +195,8 @@ describe('what is not ours', () => {
 });
 
 describe('discarding', () => {
-  it('ends once no pod is left', async () => {
+  /** A cluster with a Job that is let go of, whose pod takes its time to end. */
+  async function lingering() {
     const world = cluster({ says: [search('a')] });
     world.kube.podsLinger = true;
     const stop = new AbortController();
@@ -203,6 +204,11 @@ describe('discarding', () => {
     running.catch(() => undefined);
     while (world.kube.of('Pod').length === 0) await sleep(1);
     stop.abort(new Error('enough'));
+    return world;
+  }
+
+  /** Begins to discard everything, and sees that it is not done as long as a pod is there. */
+  async function discardingWaits(world: ReturnType<typeof cluster>): Promise<Promise<unknown>[]> {
     let gone = false;
     const discarding = world
       .runner()
@@ -210,6 +216,13 @@ describe('discarding', () => {
       .then(() => (gone = true));
     await sleep(30);
     expect(gone).toBe(false);
+    // In a list, or it would be waited for here.
+    return [discarding];
+  }
+
+  it('ends once no pod is left', async () => {
+    const world = await lingering();
+    const [discarding] = await discardingWaits(world);
     expect(world.kube.of('Job')).toEqual([]);
     world.kube.killed();
     await discarding;
@@ -217,36 +230,18 @@ describe('discarding', () => {
   });
 
   it('says where to look when a pod does not go', async () => {
-    const world = cluster({ says: [search('a')] });
-    world.kube.podsLinger = true;
-    const stop = new AbortController();
-    const running = world.runner().run(measure, { onMessage: listener().onMessage, signal: stop.signal });
-    running.catch(() => undefined);
-    while (world.kube.of('Pod').length === 0) await sleep(1);
-    stop.abort(new Error('enough'));
+    const world = await lingering();
     await expect(world.runner({ times: { gone: 20 } }).discard(measure, never)).rejects.toThrow(
       `pods of Job team/${name} are still there; look at its node, or delete them by force`,
     );
   });
 
   it('of all takes away what others left of a Job they deleted: its pod is waited for, Secret and messages go', async () => {
-    const world = cluster({ says: [search('a')] });
-    world.kube.podsLinger = true;
-    const stop = new AbortController();
-    const running = world.runner().run(measure, { onMessage: listener().onMessage, signal: stop.signal });
-    running.catch(() => undefined);
-    while (world.kube.of('Pod').length === 0) await sleep(1);
-    stop.abort(new Error('enough'));
+    const world = await lingering();
     await world.kube.delete({ ...KINDS.Job, namespace: SWEEP.namespace, name });
     const other = { namespace: SWEEP.namespace, job: 'qsw-other-1' };
     world.bus.publish(other, DONE);
-    let gone = false;
-    const discarding = world
-      .runner()
-      .discardAll(never)
-      .then(() => (gone = true));
-    await sleep(30);
-    expect(gone).toBe(false);
+    const [discarding] = await discardingWaits(world);
     world.kube.killed();
     await discarding;
     expect(world.kube.objects.size).toBe(0);

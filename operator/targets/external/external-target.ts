@@ -50,10 +50,8 @@ export class ExternalTarget implements Target {
     return this.#server.collections.delete(collection);
   }
 
-  async existing(names: readonly string[]): Promise<Set<string>> {
-    const found = new Set<string>();
-    for (const name of names) if (await this.#server.collections.exists(name)) found.add(name);
-    return found;
+  existing(names: readonly string[]): Promise<Set<string>> {
+    return this.#server.collections.existing(names);
   }
 
   dispose(): Promise<void> {

@@ -117,11 +117,7 @@ export class KubernetesTarget implements Target {
   }
 
   existing(names: readonly string[], signal: AbortSignal): Promise<Set<string>> {
-    return this.#onServer(signal, new Set<string>(), async (collections) => {
-      const found = new Set<string>();
-      for (const name of names) if (await collections.exists(name)) found.add(name);
-      return found;
-    });
+    return this.#onServer(signal, new Set<string>(), (collections) => collections.existing(names));
   }
 
   async dispose({ deleteData }: { deleteData: boolean }): Promise<void> {
