@@ -4,7 +4,7 @@ import { runClosedLoop } from './closed-loop.ts';
 import { runWindow, type Sender, type WindowPlan } from './open-loop.ts';
 import { pace } from './pacer.ts';
 import { windowArrivals } from './schedule.ts';
-import { judgeWindow, windowSeconds } from './window-rules.ts';
+import { judgeWindow } from './window-rules.ts';
 
 const ids = Int32Array.of(1);
 
@@ -119,7 +119,7 @@ describe('runWindow', () => {
   it('counts errors by kind, and those who never answer', async () => {
     const ending = (tag: number): Ending | 'never' =>
       tag % 10 === 0 ? 'http503' : tag % 10 === 1 ? 'timeout' : tag === 5 ? 'never' : 'ok';
-    const measured = await runWindow(plan({ sender: sender(1, Infinity, ending), rate: 100, drainSeconds: 0.05 }));
+    const measured = await runWindow(plan({ sender: sender(1, Infinity, ending), rate: 100, drainSeconds: 1 }));
     expect(measured.errors).toEqual({ http503: 3, timeout: 3, unanswered: 1 });
     expect(measured.errorCount).toBe(7);
     expect(measured.response.count).toBe(23);
@@ -133,23 +133,6 @@ describe('runWindow', () => {
     await expect(runWindow(plan({ sender: sender(1), rate: 50, seconds: 30, signal: abort.signal }))).rejects.toThrow(
       'enough',
     );
-  });
-});
-
-describe('judgeWindow', () => {
-  it('checks latency by percentile, and a window without requests never passes', async () => {
-    const measured = await runWindow(plan({ sender: sender(5), rate: 100 }));
-    expect(judgeWindow(measured, { ...rules, latency: [{ percentile: 50, max: 10_000 }] })).toBeUndefined();
-    expect(judgeWindow(measured, { ...rules, latency: [{ percentile: 50, max: 0.5 }] })).toMatchObject({
-      kind: 'Latency',
-      message: /^p50 was .* ms, the limit is 0.5 ms$/,
-    });
-    expect(judgeWindow({ ...measured, scheduled: 0 }, rules)).toMatchObject({ kind: 'Errors' });
-  });
-
-  it('makes windows long enough in time and requests', () => {
-    expect(windowSeconds({ windowSeconds: 1, windowRequests: 1000 }, 5000)).toBe(1);
-    expect(windowSeconds({ windowSeconds: 1, windowRequests: 1000 }, 100)).toBe(10);
   });
 });
 
