@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { poissonArrivals, queryOrder, windowArrivals } from './schedule.ts';
+import { constantArrivals, poissonArrivals, queryOrder, windowArrivals } from './schedule.ts';
 
 function take(arrivals: Generator<number>, until: number): number[] {
   const times: number[] = [];
@@ -77,6 +77,20 @@ describe('windowArrivals', () => {
   it('is the same pattern at any rate, which pairs windows', () => {
     const [slow, fast] = [windowArrivals(100, 10, 3), windowArrivals(1000, 1, 3)];
     slow.forEach((time, i) => expect(time / 10).toBeCloseTo(fast[i] as number, 12));
+  });
+});
+
+describe('constantArrivals', () => {
+  it('is equidistant, however many pods share it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 9 }), (rate, pods) => {
+        const parts = Array.from({ length: pods }, (_, pod) => [...constantArrivals(rate, 2, pod, pods)]);
+        const all = parts.flat().sort((a, b) => a - b);
+        expect(all).toEqual([...constantArrivals(rate, 2)]);
+        expect(all).toHaveLength(2 * rate);
+        all.forEach((time, i) => expect(time).toBeCloseTo(i / rate, 9));
+      }),
+    );
   });
 });
 

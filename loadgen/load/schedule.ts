@@ -35,6 +35,16 @@ export function windowArrivals(rate: number, seconds: number, seed: number, stre
   return times;
 }
 
+/**
+ * Arrivals at equal distances, 1 / rate apart, in seconds from the start: those of one of `pods` load generators that
+ * share the rate in stripes (pod i takes every n-th arrival, from the i-th on), so that together they are equidistant.
+ */
+export function constantArrivals(rate: number, seconds: number, pod = 0, pods = 1): Float64Array {
+  const count = Math.max(1, Math.round(rate * seconds));
+  const mine = Math.max(0, Math.ceil((count - pod) / pods));
+  return Float64Array.from({ length: mine }, (_, i) => (pod + i * pods) / rate);
+}
+
 /** A seeded order of 0 … n − 1 (Fisher–Yates), so that neighbouring queries of a file are not asked in a row. */
 export function queryOrder(n: number, seed: number): Uint32Array {
   const random = new Random(seed, 3);
