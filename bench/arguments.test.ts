@@ -2,11 +2,17 @@ import { expect, it } from 'vitest';
 import { HELP, readArguments } from './arguments.ts';
 
 it('runs all without a name', () => {
-  expect(readArguments([])).toEqual({ names: ['client', 'operator'], long: false, only: undefined, help: false });
+  expect(readArguments([])).toEqual({
+    names: ['client', 'honesty', 'operator'],
+    long: false,
+    only: undefined,
+    help: false,
+  });
 });
 
 it('runs what is named, in the form that is asked for', () => {
   expect(readArguments(['client']).names).toEqual(['client']);
+  expect(readArguments(['load']).names).toEqual(['client', 'honesty']);
   expect(readArguments(['operator', '--long', '--only', 'idle'])).toMatchObject({
     names: ['operator'],
     long: true,
@@ -16,7 +22,7 @@ it('runs what is named, in the form that is asked for', () => {
 });
 
 it.each([
-  [['server'], 'no bench "server"; there is client, operator'],
+  [['server'], 'no bench "server"; there is client, honesty, operator, load'],
   [['operator', '--only', 'all'], '--only: "all" is no part'],
   [['--only', 'idle'], 'say "operator" as well'],
   [['client', '--long'], 'say "operator" as well'],

@@ -1,11 +1,16 @@
 import { parseArgs } from 'node:util';
 import { PARTS, type Figures } from './operator/figures.ts';
 
-const NAMES = ['client', 'operator'] as const;
+const NAMES = ['client', 'honesty', 'operator'] as const;
+/** Several under one name. */
+const GROUPS: Readonly<Record<string, readonly (typeof NAMES)[number][]>> = { load: ['client', 'honesty'] };
 
 export const HELP = `npm run bench [-- NAME] [--long] [--only PART]
 
-  client    CPU a query of the load generator's client, against a raw dispatch and other clients, on a fixed-reply server
+  client    CPU a query of the load generator's client, against a raw dispatch and other clients, on a fixed-reply server;
+            the other tools are fetched once (wrk, autocannon, qdrant-client and VectorDBBench for Python)
+  honesty   response times of servers whose true ones are known (one that stands still, a queue), beside a closed loop's
+  load      both: about 10 minutes
   operator  what the operator promises (docs/promises.md), against a real API server, NATS and Postgres: about 12 minutes
             --long        the API server is away for 5 minutes instead of 30 s
             --only PART   one of ${PARTS.join(', ')}; printed and not written
@@ -29,13 +34,15 @@ export function readArguments(args: readonly string[]): Asked {
     allowPositionals: true,
   });
   const { long = false, only, help = false } = values;
-  const unknown = positionals.find((name) => !NAMES.some((known) => known === name));
-  if (unknown !== undefined) throw new RangeError(`no bench "${unknown}"; there is ${NAMES.join(', ')}`);
+  const unknown = positionals.find((name) => !NAMES.some((known) => known === name) && !(name in GROUPS));
+  if (unknown !== undefined)
+    throw new RangeError(`no bench "${unknown}"; there is ${[...NAMES, ...Object.keys(GROUPS)].join(', ')}`);
   const part = PARTS.find((known) => known === only);
   if (only !== undefined && !part) {
     throw new RangeError(`--only: "${only}" is no part of the operator's bench; expected one of ${PARTS.join(', ')}`);
   }
-  const names = NAMES.filter((name) => positionals.length === 0 || positionals.includes(name));
+  const asked = positionals.flatMap<string>((name) => GROUPS[name] ?? [name]);
+  const names = NAMES.filter((name) => asked.length === 0 || asked.includes(name));
   if ((part || long) && !positionals.includes('operator')) {
     throw new RangeError('--long and --only are for the operator\'s bench; say "operator" as well');
   }

@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { Pool } from 'undici';
 import { ANYWHERE } from '../loadgen/net/address-rules.ts';
 import { QueryClient } from '../loadgen/load/client.ts';
+import { externalPeers } from './peers/external.ts';
+import { pythonWith } from './peers/install.ts';
 
 /** One client: asks once with the query of that number and resolves when the answer is understood. */
 interface Contender {
@@ -20,7 +24,9 @@ interface Figure {
   shape: string;
   client: string;
   parses: boolean;
-  /** CPU µs of this process a query: median of the rounds, and all of them. */
+  /** Of a tool that runs as a process of its own. */
+  version?: string;
+  /** CPU µs of the client's process a query: median of the rounds, and all of them. */
   microsPerQuery: number;
   rounds: number[];
   /** Against the raw dispatch of the same shape. */
@@ -40,9 +46,10 @@ const JSON_HEADERS = { 'content-type': 'application/json' };
 /** CPU µs a query of our client and of others against one server that always answers the same. */
 export async function benchClient(
   say: (line: string) => void,
-  { requests, rounds: count } = { requests: 3000, rounds: 3 },
+  { requests, rounds: count, peers: withPeers } = { requests: 3000, rounds: 3, peers: true },
 ): Promise<Figure[]> {
   const figures: Figure[] = [];
+  const absent = new Set<string>();
   for (const { dimensions, k } of SHAPES) {
     const server = spawn(process.execPath, [join(import.meta.dirname, 'fixed-reply-server.ts'), String(k)], {
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -60,11 +67,11 @@ export async function benchClient(
       }
     }
     const raw = median(results.get('undici dispatch, answer dropped') as number[]);
-    for (const { name, parses, close } of all) {
-      const rounds = results.get(name) as number[];
+    const add = (name: string, parses: boolean, rounds: readonly number[], version?: string): void => {
       const figure: Figure = {
         shape,
         client: name,
+        ...(version === undefined ? {} : { version }),
         parses,
         microsPerQuery: round1(median(rounds)),
         rounds: rounds.map(round1),
@@ -72,18 +79,76 @@ export async function benchClient(
       };
       figures.push(figure);
       say(`${shape}  ${name.padEnd(34)} ${figure.microsPerQuery.toFixed(1).padStart(7)} µs  ×${figure.ratioToRaw}`);
+    };
+    for (const { name, parses, close } of all) {
+      add(name, parses, results.get(name) as number[]);
       await close();
     }
+    if (withPeers) for (const line of await measurePeers(url, dimensions, k, requests, count, add)) absent.add(line);
     server.stdin.end();
     await once(server, 'exit');
   }
+  for (const line of absent) say(`not here: ${line}`);
   return figures;
 }
 
-function contenders(url: string, dimensions: number, k: number): Contender[] {
-  const vectors = Array.from({ length: QUERIES }, (_, row) =>
+/** Other tools, each a process of its own. Returns which are not here, and why. */
+async function measurePeers(
+  url: string,
+  dimensions: number,
+  k: number,
+  requests: number,
+  rounds: number,
+  add: (name: string, parses: boolean, rounds: readonly number[], version: string) => void,
+): Promise<string[]> {
+  const scratch = mkdtempSync(join(tmpdir(), 'qdrant-bench-peers-'));
+  const grpc = await startGrpcServer(k);
+  try {
+    const { peers, missing } = await externalPeers({
+      url,
+      grpcAddress: grpc?.address,
+      dimensions,
+      k,
+      body: Buffer.from(JSON.stringify({ query: vectorsOf(dimensions)[0], limit: k })),
+      scratch,
+      connections: IN_FLIGHT,
+    });
+    for (const { name, parses, measure } of peers) {
+      const micros: number[] = [];
+      let version = '';
+      for (let round = 0; round < rounds; round += 1) {
+        const measured = await measure(10 * requests);
+        micros.push(measured.micros);
+        version = measured.version;
+      }
+      add(name, parses, micros, version);
+    }
+    return missing;
+  } finally {
+    grpc?.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A server that gives the same answers over gRPC, in Python, where there is one. */
+async function startGrpcServer(k: number): Promise<{ address: string; stop: () => void } | undefined> {
+  const python = await pythonWith('qdrant-client');
+  if ('missing' in python) return undefined;
+  const server = spawn(python.found, [join(import.meta.dirname, 'peers/grpc_server.py'), String(k)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const [port] = (await once(server.stdout, 'data')) as [Buffer];
+  return { address: `127.0.0.1:${port.toString().trim()}`, stop: () => void server.stdin.end() };
+}
+
+function vectorsOf(dimensions: number): number[][] {
+  return Array.from({ length: QUERIES }, (_, row) =>
     Array.from({ length: dimensions }, (__, i) => Math.fround(Math.sin(row * 131 + i * 17))),
   );
+}
+
+function contenders(url: string, dimensions: number, k: number): Contender[] {
+  const vectors = vectorsOf(dimensions);
   const bodies = vectors.map((query) => Buffer.from(JSON.stringify({ query, limit: k })));
   const body = (query: number): Buffer => bodies[query % QUERIES] as Buffer;
   const ours = new QueryClient(

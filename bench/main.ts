@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HELP, readArguments, type Asked } from './arguments.ts';
 import { benchClient } from './client.ts';
+import { benchHonesty } from './load/honesty.ts';
 import { machine } from './machine.ts';
 import { benchOperator, measureParts, writePromises } from './operator/operator.ts';
 
@@ -54,6 +55,7 @@ async function main(): Promise<number> {
   for (const name of asked.names) {
     process.stderr.write(`${name} …\n`);
     if (name === 'client') save(name, { ...machine(), results: await benchClient(say) });
+    else if (name === 'honesty') save(name, { ...machine(), results: await benchHonesty(say) });
     else if (!(await untilStopped((signal) => operator(asked, signal)))) return 130;
   }
   return 0;
