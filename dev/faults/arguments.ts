@@ -8,11 +8,13 @@ export const HELP = `npm run faults -- [runtime|local|cloud|data] [--seed N] [--
            sweep has to come to the end of an undisturbed one, and nothing may be done twice or left behind.
   local    kills a local sweep, "qdrant-bench run", at seeded moments
   cloud    comes with the Qdrant Cloud target
-  data     comes with the work on datasets
+  data     local sweeps on a real engine: the engine killed, the network cut, a load generator out of memory, the disk
+           full, each in each phase; every sweep has to come to its end without a number of the fault's
 
   --seed N       the order of scenarios, and all that is chance (default 1)
-  --count N      how many (default: runtime all there are, local 100)
-  --only NAME    only scenarios whose name begins so: kill, kill/kill-after/17, api/lost-answer, outage/nats, edit, hand
+  --count N      how many (default: runtime all there are, local 100, data 1 round of all)
+  --only NAME    only scenarios whose name begins so: kill, kill/kill-after/17, api/lost-answer, outage/nats, edit, hand;
+                 of data: engine-killed, network-cut, load-generator-out-of-memory, disk-full/Indexing
   --parallel N   scenarios at the same time (default 2)
   --output FILE  writes the report there, as JSON
   --help         this text
@@ -24,11 +26,11 @@ export type Arguments =
   | { kind: 'help' }
   | { kind: 'refused'; message: string }
   | { kind: 'local'; seed: number; count: number }
+  | { kind: 'data'; seed: number; rounds: number; only?: string; output?: string }
   | { kind: 'runtime'; seed: number; count: number; parallel: number; only?: string; output?: string };
 
 const LATER: Readonly<Record<string, string>> = {
   cloud: 'faults of the Qdrant Cloud API come with the Cloud target, which is not there yet',
-  data: 'faults of data sources come with the work on datasets, which is not there yet',
 };
 
 /** Reads the command line. Pure. */
@@ -40,7 +42,7 @@ export function readArguments(argv: readonly string[]): Arguments {
   const [what = 'runtime', ...more] = positionals;
   if (more.length > 0) return { kind: 'refused', message: `"${more.join(' ')}": one campaign at a time` };
   if (Object.hasOwn(LATER, what)) return { kind: 'refused', message: LATER[what] ?? '' };
-  if (what !== 'runtime' && what !== 'local') {
+  if (what !== 'runtime' && what !== 'local' && what !== 'data') {
     return { kind: 'refused', message: `"${what}" is no campaign: expected runtime, local, cloud or data` };
   }
   for (const name of ['seed', 'count', 'parallel'] as const) {
@@ -51,13 +53,17 @@ export function readArguments(argv: readonly string[]): Arguments {
   }
   const seed = Number(values.seed ?? 1);
   if (what === 'local') return { kind: 'local', seed, count: Number(values.count ?? 100) };
+  const chosen = {
+    ...(values.only === undefined ? {} : { only: values.only }),
+    ...(values.output === undefined ? {} : { output: values.output }),
+  };
+  if (what === 'data') return { kind: 'data', seed, rounds: Number(values.count ?? 1), ...chosen };
   return {
     kind: 'runtime',
     seed,
     count: values.count === undefined ? Infinity : Number(values.count),
     parallel: Math.max(1, Number(values.parallel ?? 2)),
-    ...(values.only === undefined ? {} : { only: values.only }),
-    ...(values.output === undefined ? {} : { output: values.output }),
+    ...chosen,
   };
 }
 
