@@ -3,7 +3,7 @@ import { HELP, readArguments } from './arguments.ts';
 
 it('runs all without a name', () => {
   expect(readArguments([])).toEqual({
-    names: ['client', 'honesty', 'operator'],
+    names: ['client', 'honesty', 'ingest', 'operator'],
     long: false,
     only: undefined,
     help: false,
@@ -12,7 +12,7 @@ it('runs all without a name', () => {
 
 it('runs what is named, in the form that is asked for', () => {
   expect(readArguments(['client']).names).toEqual(['client']);
-  expect(readArguments(['load']).names).toEqual(['client', 'honesty']);
+  expect(readArguments(['load']).names).toEqual(['client', 'honesty', 'ingest']);
   expect(readArguments(['operator', '--long', '--only', 'idle'])).toMatchObject({
     names: ['operator'],
     long: true,
@@ -22,7 +22,7 @@ it('runs what is named, in the form that is asked for', () => {
 });
 
 it.each([
-  [['server'], 'no bench "server"; there is client, honesty, operator, load'],
+  [['server'], 'no bench "server"; there is client, honesty, ingest, operator, load'],
   [['operator', '--only', 'all'], '--only: "all" is no part'],
   [['--only', 'idle'], 'say "operator" as well'],
   [['client', '--long'], 'say "operator" as well'],

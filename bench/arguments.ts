@@ -1,16 +1,17 @@
 import { parseArgs } from 'node:util';
 import { PARTS, type Figures } from './operator/figures.ts';
 
-const NAMES = ['client', 'honesty', 'operator'] as const;
+const NAMES = ['client', 'honesty', 'ingest', 'operator'] as const;
 /** Several under one name. */
-const GROUPS: Readonly<Record<string, readonly (typeof NAMES)[number][]>> = { load: ['client', 'honesty'] };
+const GROUPS: Readonly<Record<string, readonly (typeof NAMES)[number][]>> = { load: ['client', 'honesty', 'ingest'] };
 
 export const HELP = `npm run bench [-- NAME] [--long] [--only PART]
 
   client    CPU a query of the load generator's client, against a raw dispatch and other clients, on a fixed-reply server;
             the other tools are fetched once (wrk, autocannon, qdrant-client and VectorDBBench for Python)
   honesty   response times of servers whose true ones are known (one that stands still, a queue), beside a closed loop's
-  load      both: about 10 minutes
+  ingest    uploads of the same points to a real engine: its limit, ours, qdrant-client's; exact answers to the last hit
+  load      these three: about 10 minutes
   operator  what the operator promises (docs/promises.md), against a real API server, NATS and Postgres: about 12 minutes
             --long        the API server is away for 5 minutes instead of 30 s
             --only PART   one of ${PARTS.join(', ')}; printed and not written

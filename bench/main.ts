@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { HELP, readArguments, type Asked } from './arguments.ts';
 import { benchClient } from './client.ts';
 import { benchHonesty } from './load/honesty.ts';
+import { benchIngest } from './load/ingest.ts';
 import { machine } from './machine.ts';
 import { benchOperator, measureParts, writePromises } from './operator/operator.ts';
 
@@ -56,6 +57,7 @@ async function main(): Promise<number> {
     process.stderr.write(`${name} …\n`);
     if (name === 'client') save(name, { ...machine(), results: await benchClient(say) });
     else if (name === 'honesty') save(name, { ...machine(), results: await benchHonesty(say) });
+    else if (name === 'ingest') save(name, { ...machine(), results: await benchIngest(say) });
     else if (!(await untilStopped((signal) => operator(asked, signal)))) return 130;
   }
   return 0;
