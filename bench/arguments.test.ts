@@ -12,6 +12,7 @@ it('runs all without a name', () => {
 
 it('runs what is named, in the form that is asked for', () => {
   expect(readArguments(['client']).names).toEqual(['client']);
+  expect(readArguments(['1m']).names).toEqual(['1m']);
   expect(readArguments(['load']).names).toEqual(['client', 'honesty', 'ingest']);
   expect(readArguments(['operator', '--long', '--only', 'idle'])).toMatchObject({
     names: ['operator'],
@@ -22,7 +23,7 @@ it('runs what is named, in the form that is asked for', () => {
 });
 
 it.each([
-  [['server'], 'no bench "server"; there is client, honesty, ingest, operator, load'],
+  [['server'], 'no bench "server"; there is client, honesty, ingest, 1m, operator, load'],
   [['operator', '--only', 'all'], '--only: "all" is no part'],
   [['--only', 'idle'], 'say "operator" as well'],
   [['client', '--long'], 'say "operator" as well'],

@@ -4,6 +4,7 @@ import { HELP, readArguments, type Asked } from './arguments.ts';
 import { benchClient } from './client.ts';
 import { benchHonesty } from './load/honesty.ts';
 import { benchIngest } from './load/ingest.ts';
+import { benchMillion } from './load/million.ts';
 import { machine } from './machine.ts';
 import { benchOperator, measureParts, writePromises } from './operator/operator.ts';
 
@@ -58,6 +59,7 @@ async function main(): Promise<number> {
     if (name === 'client') save(name, { ...machine(), results: await benchClient(say) });
     else if (name === 'honesty') save(name, { ...machine(), results: await benchHonesty(say) });
     else if (name === 'ingest') save(name, { ...machine(), results: await benchIngest(say) });
+    else if (name === '1m') save(name, { ...machine(), results: await benchMillion(say) });
     else if (!(await untilStopped((signal) => operator(asked, signal)))) return 130;
   }
   return 0;
