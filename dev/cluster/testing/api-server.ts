@@ -39,12 +39,14 @@ const host = '127.0.0.1';
 /**
  * Starts an etcd and a kube-apiserver alone on loopback: a real API (CRDs, validation, server-side apply, watches,
  * RBAC) without controllers, nodes or pods. The first call may build kube-apiserver, which takes minutes. Both end with
- * this process, even when it is killed. Throws `ToolsUnavailable`, `PackagesUnavailable`, or an error that holds the
+ * this process, even when it is killed. `QDRANT_BENCH_KUBE_APISERVER` names the binary of another version. Throws `ToolsUnavailable`, `PackagesUnavailable`, or an error that holds the
  * last words of the part that failed.
  */
 export async function startApiServer(options: TestApiServerOptions = {}): Promise<TestApiServer> {
   const { onProgress, signal, startMs = 60_000 } = options;
-  const tools = await ensureGoTools(['kube-apiserver'], { onProgress, signal });
+  const binary =
+    process.env['QDRANT_BENCH_KUBE_APISERVER'] ??
+    (await ensureGoTools(['kube-apiserver'], { onProgress, signal }))['kube-apiserver'];
   const debian = await ensureDebianParts(etcdPackages, { onProgress, signal });
   const etcd = await debian.program('etcd');
   if (etcd === undefined) throw new Error('etcd was found a moment ago and is gone');
@@ -85,7 +87,7 @@ export async function startApiServer(options: TestApiServerOptions = {}): Promis
     await start('etcd', etcd, etcdArgs({ dataDir: join(dir, 'etcd'), host, clientPort, peerPort }));
     await start(
       'kube-apiserver',
-      tools['kube-apiserver'],
+      binary,
       apiServerArgs({
         dir: pki,
         etcd: `http://${host}:${clientPort}`,
