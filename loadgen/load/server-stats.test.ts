@@ -19,7 +19,8 @@ describe('ProcessStats', () => {
 
   it('knows nothing of processes that are not there', () => {
     const stats = new ProcessStats(1, '/nonexistent');
-    expect([stats.cpuSeconds(), stats.residentBytes(), cpuWaitSeconds('/nonexistent')]).toEqual([
+    expect([stats.cpuSeconds(), stats.residentBytes(), stats.majorFaults(), cpuWaitSeconds('/nonexistent')]).toEqual([
+      undefined,
       undefined,
       undefined,
       undefined,
@@ -42,11 +43,12 @@ describe('ProcessStats', () => {
     expect(stats.cpuSeconds()).toBe(3);
 
     await rm(join(task, '5', 'schedstat'));
-    const stat = '5 (a (b) c) S 1 1 1 0 -1 4194304 1 0 0 0 150 50 0 0 20 0 1 0 1';
+    const stat = '5 (a (b) c) S 1 1 1 0 -1 4194304 1 0 7 0 150 50 0 0 20 0 1 0 1';
     await writeFile(join(folder.path, '5/stat'), stat);
     await writeFile(join(folder.path, '5/status'), 'Name:\tx\nVmRSS:\t    2048 kB\n');
     const ticks = new ProcessStats(5, folder.path);
     expect(ticks.cpuSeconds()).toBe(2);
+    expect(ticks.majorFaults()).toBe(7);
     expect(ticks.residentBytes()).toBe(2048 * 1024);
     expect(statSeconds('5 (x) S')).toBeUndefined();
   });

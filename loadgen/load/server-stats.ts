@@ -32,6 +32,13 @@ export class ProcessStats {
     }
   }
 
+  /** Page faults so far that had to read from disk; undefined where it can't be read. */
+  majorFaults(): number | undefined {
+    const stat = readOr(`${this.#root}/${this.#pid}/stat`);
+    const faults = stat === undefined ? NaN : Number(statFields(stat)[9]);
+    return Number.isFinite(faults) ? faults : undefined;
+  }
+
   /** Resident memory in bytes, undefined where it can't be read. */
   residentBytes(): number | undefined {
     const status = readOr(`${this.#root}/${this.#pid}/status`);
@@ -48,9 +55,14 @@ function readOr(path: string): string | undefined {
   }
 }
 
-/** utime + stime of a /proc/PID/stat line; the command in parentheses may contain anything. Ticks are 1/100 s on Linux. */
+/** Fields of a /proc/PID/stat line from the third (state) on; the command in parentheses may contain anything. */
+function statFields(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** utime + stime of a /proc/PID/stat line. Ticks are 1/100 s on Linux. */
 export function statSeconds(stat: string): number | undefined {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(stat);
   const ticks = Number(fields[11]) + Number(fields[12]);
   return Number.isFinite(ticks) ? ticks / 100 : undefined;
 }

@@ -8,6 +8,12 @@ export type MetricName =
   | 'errorRate'
   | 'serverCpuPerQuery'
   | 'clientCpuPerQuery'
+  /** Signals of the server, beside the client's figures: loadgen/load/server-signals.ts says what they mean. */
+  | `serverTime${'Mean' | 'P50' | 'P95' | 'P99'}`
+  | 'plainSearches'
+  | 'majorFaults'
+  | 'pageCacheResident'
+  | 'foreignQueries'
   | 'memory'
   | 'disk'
   | 'uploadSeconds'
