@@ -8,6 +8,8 @@ import { JobLost, type JobRunner } from './job-runner.ts';
 /** A message is a few kilobytes; a line beyond this is not one of ours. */
 const MAX_LINE_BYTES = 1_000_000;
 const GRACE_MS = 5_000;
+/** As Node and the C++ runtime begin their very last words. */
+const FATAL = /FATAL ERROR|Fatal process|terminate called/;
 
 /** Runs each job as a child process of this one: the job goes in by standard input, messages come out as lines of JSON. */
 export class LocalProcessRunner implements JobRunner {
@@ -49,7 +51,8 @@ export class LocalProcessRunner implements JobRunner {
 
     let lastWords = '';
     createInterface({ input: child.stderr }).on('line', (line) => {
-      lastWords = line.slice(0, 2000);
+      // A fatal error is followed by stacks and addresses that say nothing.
+      if (!FATAL.test(lastWords)) lastWords = line.slice(0, 2000);
       this.#log.debug({ job: job.kind }, lastWords);
     });
 

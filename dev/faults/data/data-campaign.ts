@@ -23,7 +23,7 @@ const SPEC = {
   workload: { duration: '500ms', warmup: '100ms', repeats: 1 },
   parameters: [
     { name: 'hnsw_config.m', numbers: [8] },
-    { name: 'params.hnsw_ef', numbers: [16, 128] },
+    { name: 'params.hnsw_ef', numbers: [64, 512] },
   ],
   constraints: { recall: { min: 0.5 } },
   judge: { strategy: 'Grid' },

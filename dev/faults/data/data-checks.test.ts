@@ -4,7 +4,9 @@ import { problemsOf, type Passage } from './data-checks.ts';
 
 const search = (id: string, recall: number, throughput?: number, verdict: SearchRecord['verdict'] = 'Passed') =>
   ({
-    id,
+    id: `${Math.random()}`,
+    build: {},
+    search: { 'params.hnsw_ef': id },
     repeat: 0,
     stage: 'Load',
     verdict,
@@ -12,7 +14,7 @@ const search = (id: string, recall: number, throughput?: number, verdict: Search
       { name: 'recall', value: recall },
       ...(throughput === undefined ? [] : [{ name: 'throughput', value: throughput }]),
     ],
-  }) as SearchRecord;
+  }) as unknown as SearchRecord;
 
 const undisturbed: History = { runs: [], searches: [search('a', 0.9, 1000), search('b', 0.99)] };
 const passage = (changes: Partial<Passage> = {}): Passage => ({
@@ -37,14 +39,14 @@ describe('problemsOf', () => {
     ['a stop without a word', { stops: [{ reason: 'TargetUnreachable', message: ' ' }] }, 'did not say why'],
     ['a failure without a word', { failures: [''] }, 'an attempt failed without a word'],
     ['what is left', { collections: ['qb-1'] }, 'collection qb-1 was left behind'],
-    ['a search lost', searches(search('a', 0.9, 900)), 'search b was never measured'],
+    ['a search lost', searches(search('a', 0.9, 900)), '"b"]] #0 was never measured'],
     [
       'a search twice',
       searches(search('a', 0.9, 900), search('a', 0.9, 900), search('b', 0.99)),
       'a search is in the record twice',
     ],
-    ['another recall', searches(search('a', 0.7, 900), search('b', 0.99)), 'search a has recall 0.7, undisturbed'],
-    ['a false rate', searches(search('a', 0.9, 90), search('b', 0.99)), 'search a is said to manage 90.0/s'],
+    ['another recall', searches(search('a', 0.7, 900), search('b', 0.99)), '"a"]] #0 has recall 0.7, undisturbed'],
+    ['a false rate', searches(search('a', 0.9, 90), search('b', 0.99)), '"a"]] #0 is said to manage 90.0/s'],
   ])('tells %s', (_name, changes, problem) => {
     expect(problemsOf(passage(changes), undisturbed, { rates: true })).toEqual([expect.stringContaining(problem)]);
   });

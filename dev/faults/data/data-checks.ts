@@ -32,21 +32,28 @@ export function problemsOf(passage: Passage, undisturbed: History, options: { ra
   }
   for (const message of failures) if (message.trim() === '') problems.push('an attempt failed without a word');
   for (const name of collections) problems.push(`collection ${name} was left behind`);
-  const measured = new Map(history.searches.map((search) => [search.id, search]));
+  const measured = new Map(history.searches.map((search) => [whatIsMeasured(search), search]));
   if (measured.size !== history.searches.length) problems.push('a search is in the record twice');
   for (const expected of undisturbed.searches.filter(({ stage, repeat }) => stage !== 'Final' && repeat === 0)) {
-    const found = measured.get(expected.id);
+    const what = whatIsMeasured(expected);
+    const found = measured.get(what);
     if (found === undefined) {
-      problems.push(`search ${expected.id} was never measured`);
+      problems.push(`search ${what} was never measured`);
       continue;
     }
     const [was, is] = [metricValue(expected.metrics, 'recall'), metricValue(found.metrics, 'recall')];
     if (was !== undefined && is !== undefined && Math.abs(was - is) > RECALL_TOLERANCE) {
-      problems.push(`search ${expected.id} has recall ${is}, undisturbed it has ${was}`);
+      problems.push(`search ${what} has recall ${is}, undisturbed it has ${was}`);
     }
   }
   if (options.rates) problems.push(...falseRates(history, undisturbed));
   return problems;
+}
+
+/** Settings and repeat: ids differ from sweep to sweep. */
+function whatIsMeasured({ build, search, repeat }: History['searches'][number]): string {
+  const sorted = (parameters: object): string => JSON.stringify(Object.entries(parameters).toSorted());
+  return `${sorted(build)} ${sorted(search)} #${repeat}`;
 }
 
 /** Published rates that can only be the fault's. */
@@ -55,10 +62,9 @@ function falseRates(history: History, undisturbed: History): string[] {
     search === undefined || search.verdict === 'Inconclusive' ? undefined : metricValue(search.metrics, 'throughput');
   return history.searches.flatMap((search) => {
     const rate = rateOf(search);
-    const expected = rateOf(undisturbed.searches.find(({ id }) => id === search.id));
+    const what = whatIsMeasured(search);
+    const expected = rateOf(undisturbed.searches.find((other) => whatIsMeasured(other) === what));
     if (rate === undefined || expected === undefined || rate >= LEAST_RATE_SHARE * expected) return [];
-    return [
-      `search ${search.id} is said to manage ${rate.toFixed(1)}/s, undisturbed it manages ${expected.toFixed(1)}/s`,
-    ];
+    return [`search ${what} is said to manage ${rate.toFixed(1)}/s, undisturbed it manages ${expected.toFixed(1)}/s`];
   });
 }
