@@ -225,6 +225,19 @@ export const searchMessageSchema = z.strictObject({
       achievedRate: z.number(),
       requests: z.int().min(0),
       errors: z.record(z.string().max(64), z.int().min(0)),
+      /** What the load generator itself went through in that window: shares of its time, ms. */
+      client: z
+        .strictObject({
+          busy: z.number(),
+          waited: z.number().optional(),
+          loopP99: z.number(),
+          loopMax: z.number(),
+          latenessP99: z.number(),
+          capped: z.number(),
+        })
+        .optional(),
+      /** Little's law: requests in flight on average, and as rate × mean response has it. */
+      little: z.strictObject({ inFlight: z.number(), expected: z.number() }).optional(),
       /** HdrHistograms (V2, compressed, base64) in µs of the published window: response, service, lateness. */
       histograms: z.record(z.string().max(32), z.string().max(100_000)).optional(),
     })

@@ -187,6 +187,23 @@ describe('loadReport', () => {
     expect(given({ kind: 'Closed', concurrency: 4 }, {}, { kind: 'Achieved', message: 'x' }).limited).toBeUndefined();
   });
 
+  it('says that what it would publish did not stand still, with what was measured of the load generator', () => {
+    for (const outcome of [result.outcome, { kind: 'Measured', load: open } as const]) {
+      const report = checked(
+        loadReport({ ...result, outcome, last: measured, unsteady: 'p50 rose from 4 to 12 ms' }, fallback),
+      );
+      expect(report.limited).toEqual({
+        reason: 'Unstable',
+        message: 'the window at 99/s did not stand still: p50 rose from 4 to 12 ms',
+      });
+      expect(report.metrics).toEqual(fallback);
+      expect(report.load?.client).toMatchObject({ waited: 0, loopP99: 0.1, loopMax: 1, capped: 0 });
+      expect(report.load?.client?.busy).toBeCloseTo(0.1, 9);
+      expect(report.load?.little?.inFlight).toBe(0.2);
+      expect(report.load?.little?.expected).toBeCloseTo(0.2, 2);
+    }
+  });
+
   it('names the errors of a given load, and has no figures of a limited client', () => {
     expect(
       given(open, { errors: { http503: 5 } }, { kind: 'Errors', message: '5 of 100 requests failed' }).limited,

@@ -4,6 +4,7 @@ import { percentileMetrics } from '../load/histogram.ts';
 import type { LoadResult, MeasuredOutcome, WindowReport } from '../load/load-search.ts';
 import type { WindowMeasurement } from '../load/open-loop.ts';
 import type { SearchMessage, SeriesMessage } from '../protocol.ts';
+import { littlesLaw } from '../load/stationarity.ts';
 import { kinds } from './search-bench.ts';
 
 /** The outcome of a load phase as it is published: metrics, rates, and why it must not count, if so. */
@@ -21,7 +22,7 @@ export function loadReport(
     return {
       metrics: [...fallback],
       ...(limited ? { limited } : {}),
-      load: { kind, ...ends, offeredRate: 0, achievedRate: 0, requests, errors },
+      load: { kind, ...ends, ...ownFigures(result), offeredRate: 0, achievedRate: 0, requests, errors },
     };
   }
   const { measured, recall, serverCpu } = window;
@@ -53,6 +54,7 @@ export function loadReport(
     load: {
       kind,
       ...ends,
+      ...ownFigures(result),
       offeredRate: measured.rate,
       achievedRate: measured.achievedRate,
       requests,
@@ -64,6 +66,29 @@ export function loadReport(
       },
     },
   };
+}
+
+/** What tells whether the load generator is to be believed, of whatever came of it. */
+function ownFigures({ last }: LoadResult): Pick<NonNullable<SearchMessage['load']>, 'client' | 'little'> {
+  if (!last) return {};
+  const { own, ownLateness, cappedShare } = last;
+  return {
+    client: {
+      busy: 1 - own.idleSeconds / own.wallSeconds,
+      ...(own.waitedSeconds === undefined ? {} : { waited: own.waitedSeconds / own.wallSeconds }),
+      loopP99: own.loopP99,
+      loopMax: own.loopMax,
+      latenessP99: ownLateness.percentile(99),
+      capped: cappedShare,
+    },
+    little: littlesLaw(last),
+  };
+}
+
+function unsteady({ unsteady: why, last }: LoadResult): { reason: Reason; message: string } | undefined {
+  if (why === undefined) return undefined;
+  const at = last ? ` at ${rate(last.achievedRate)}` : '';
+  return { reason: 'Unstable', message: `the window${at} did not stand still: ${why}` };
 }
 
 /** Reasons that say something of the server: the window's figures stand beside them. */
@@ -100,12 +125,8 @@ function bracketOf(outcome: LoadResult['outcome']): [number, number] | undefined
 }
 
 /** Why a load that was given does not count, or was not borne. What constraints ask for is the judge's to say. */
-function givenLimit({
-  outcome,
-  window,
-  lastLimit,
-  errors,
-}: LoadResult): { reason: Reason; message: string } | undefined {
+function givenLimit(result: LoadResult): { reason: Reason; message: string } | undefined {
+  const { outcome, window, lastLimit, errors } = result;
   if (outcome.kind !== 'Measured') return undefined;
   const { load, breach } = outcome;
   if (lastLimit !== undefined) {
@@ -122,7 +143,7 @@ function givenLimit({
       message: `${rate(load.rate)} (${loadLabel(load)}) could not be sustained: ${breach.message}${achieved}`,
     };
   }
-  return undefined;
+  return unsteady(result);
 }
 
 function limitedBy(result: LoadResult): { reason: Reason; message: string } | undefined {
@@ -131,7 +152,7 @@ function limitedBy(result: LoadResult): { reason: Reason; message: string } | un
     case 'Measured':
       return givenLimit(result);
     case 'Found':
-      return undefined;
+      return unsteady(result);
     case 'ClientLimited':
       return {
         reason: 'ClientLimited',

@@ -1,20 +1,16 @@
 import type { RecallEstimate } from '../evaluate/recall.ts';
-import type { LoadModel, LoadRules } from '../protocol.ts';
+import type { LoadModel } from '../protocol.ts';
 import type { WindowMeasurement } from './open-loop.ts';
-import { meanShare } from './profile.ts';
+import { closedOrder, loadModel, openOrder, type OrderPlan } from './orders.ts';
 import { nextStep, startSaturation, type Outcome, type SaturationOptions, type WindowKind } from './saturation.ts';
 import { PeakMemory, type ProcessStats } from './server-stats.ts';
+import { SOAK_TOLERANCE, TOLERANCE, unsteadiness } from './stationarity.ts';
 import { clientLimit } from './validity.ts';
 import { playShare, type Means, type PlayWindow, type WindowOrder } from './window-order.ts';
-import { judgeWindow, windowSeconds, type Breach } from './window-rules.ts';
+import { judgeWindow, type Breach } from './window-rules.ts';
 
-export interface LoadPlan extends Means {
-  /** Most connections the client may open. */
-  connections: number;
-  rules: LoadRules;
+export interface LoadPlan extends Means, OrderPlan {
   saturation: SaturationOptions;
-  /** Median time of an answer while little was asked for, ms. */
-  unloadedService?: number;
   stats?: ProcessStats;
   /** Offers the windows where it is not this generator alone. */
   play?: PlayWindow;
@@ -53,6 +49,10 @@ export interface LoadResult {
   /** The last window's breach and client limit: why it ended as it did. */
   lastBreach?: Breach;
   lastLimit?: string;
+  /** Why the published window must not be: it did not stand still. */
+  unsteady?: string;
+  /** The published window, or the last one: what the load generator itself went through. */
+  last?: WindowMeasurement;
   requests: number;
   errors: Record<string, number>;
   /** Largest resident memory of the server meanwhile. */
@@ -60,27 +60,13 @@ export interface LoadResult {
   seconds: number;
 }
 
-/** Length of a steering window relative to a measuring one. */
-const SCOUT_SHARE = 0.4;
-/** Part of a window at its beginning that is loaded but not counted: the queue must have formed. */
-const LEAD_SHARE = 0.1;
-const MAX_LEAD_SECONDS = 1;
-/** A backlog of this many seconds' arrivals, beyond what latency allows, is hopeless. */
-const BACKLOG_SECONDS = 0.25;
-/** A given rate is offered to its end, unless this many seconds' arrivals wait: then memory and the drain are at stake. */
-const GIVEN_BACKLOG_SECONDS = 30;
-const MIN_IN_FLIGHT = 64;
-const DRAIN_SECONDS = 10;
+/** Windows of twice and four times the length in which a trend must last to be one. */
+const LONGER_WINDOWS = 2;
 
 /** Measures one search under load as the rules say: at the highest rate that meets them, or at the one that was given. */
 export function loadSearch(plan: LoadPlan): Promise<LoadResult> {
   const load = loadModel(plan.rules);
   return load.kind === 'Saturation' ? saturate(plan, load.arrivals) : offer(plan, load);
-}
-
-/** How load is offered, by default the search for the highest rate. */
-export function loadModel({ load }: Pick<LoadRules, 'load'>): LoadModel {
-  return load ?? { kind: 'Saturation', arrivals: 'Poisson' };
 }
 
 /** Finds the highest rate that meets the rules, and what the server was like at it. */
@@ -108,8 +94,23 @@ async function saturate(plan: LoadPlan, arrivals: 'Poisson' | 'Constant'): Promi
       });
     }
     const { outcome } = state.step;
-    const window = outcome.kind === 'Found' ? published.get(outcome.low) : undefined;
-    return windows.result(outcome, { window, lastBreach, lastLimit });
+    let window = outcome.kind === 'Found' ? published.get(outcome.low) : undefined;
+    let unsteady = window && unsteadiness(window.measured);
+    // Close to the limit a queue takes long to settle: what seems a trend in one window is none in a longer one, or lasts.
+    for (let again = 1; outcome.kind === 'Found' && unsteady !== undefined && again <= LONGER_WINDOWS; again += 1) {
+      const load = { kind: 'Open', arrivals, rate: outcome.low, profile: 'Constant' } as const;
+      const {
+        breach,
+        limit,
+        published: shown,
+      } = await windows.run(openOrder(plan, load, 'Full', windows, 2 ** again), 'Full');
+      if (limit !== undefined) continue;
+      unsteady = breach
+        ? `${unsteady}; in a window ${2 ** again} times as long ${breach.message}`
+        : unsteadiness(shown.measured);
+      if (unsteady === undefined) window = shown;
+    }
+    return windows.result(outcome, { window, lastBreach, lastLimit, unsteady });
   } finally {
     windows.stop();
   }
@@ -123,11 +124,18 @@ async function offer(plan: LoadPlan, load: MeasuredOutcome['load']): Promise<Loa
     const { breach, limit, published } = await windows.run(order, 'Full');
     return windows.result(
       { kind: 'Measured', load, ...(breach ? { breach } : {}) },
-      { window: published, lastBreach: breach, lastLimit: limit },
+      { window: published, lastBreach: breach, lastLimit: limit, unsteady: unsteadyUnder(load, published.measured) },
     );
   } finally {
     windows.stop();
   }
+}
+
+/** A profile that rises and falls is no steady state, nor meant to be. */
+function unsteadyUnder(load: MeasuredOutcome['load'], measured: WindowMeasurement): string | undefined {
+  if (load.kind === 'Open' && load.profile === 'Soak') return unsteadiness(measured, SOAK_TOLERANCE);
+  const steady = load.kind === 'Closed' || load.profile === 'Constant';
+  return steady ? unsteadiness(measured, TOLERANCE) : undefined;
 }
 
 /** Runs the windows of one search and keeps account of them. */
@@ -136,6 +144,7 @@ class Windows {
   readonly #begin = performance.now();
   readonly #memory: PeakMemory | undefined;
   readonly #errors: Record<string, number> = {};
+  #last: WindowMeasurement | undefined;
   requests = 0;
   number = 0;
 
@@ -151,6 +160,7 @@ class Windows {
     const played = await (plan.play ?? ((asked) => playShare(asked, plan)))(order);
     const cpuAfter = plan.stats?.cpuSeconds();
     const { measured, tally } = played;
+    this.#last = measured;
     this.number += 1;
     this.requests += measured.sentInAll;
     for (const [name, count] of Object.entries(measured.errors)) this.#errors[name] = (this.#errors[name] ?? 0) + count;
@@ -180,9 +190,15 @@ class Windows {
 
   result(
     outcome: LoadResult['outcome'],
-    { window, lastBreach, lastLimit }: { [key in 'window' | 'lastBreach' | 'lastLimit']: LoadResult[key] | undefined },
+    {
+      window,
+      lastBreach,
+      lastLimit,
+      unsteady,
+    }: { [key in 'window' | 'lastBreach' | 'lastLimit' | 'unsteady']: LoadResult[key] | undefined },
   ): LoadResult {
     const peakMemory = this.#memory?.stop();
+    const last = window?.measured ?? this.#last;
     return {
       outcome,
       requests: this.requests,
@@ -191,6 +207,8 @@ class Windows {
       ...(window ? { window } : {}),
       ...(lastBreach ? { lastBreach } : {}),
       ...(lastLimit === undefined ? {} : { lastLimit }),
+      ...(unsteady === undefined ? {} : { unsteady }),
+      ...(last ? { last } : {}),
       ...(peakMemory === undefined ? {} : { peakMemory }),
     };
   }
@@ -198,68 +216,6 @@ class Windows {
   stop(): void {
     this.#memory?.stop();
   }
-}
-
-/** A window at a rate: of the search for the highest one, or the one that was asked for. */
-function openOrder(
-  plan: LoadPlan,
-  load: Extract<WindowOrder['load'], { kind: 'Open' }>,
-  kind: WindowKind | 'Warmup',
-  { number, requests }: Windows,
-): WindowOrder {
-  const { rules } = plan;
-  const { rate } = load;
-  const given = loadModel(rules).kind === 'Open';
-  const full = windowSeconds(rules, rate * meanShare(load.profile));
-  const counted = kind === 'Warmup' ? rules.warmupSeconds : kind === 'Scout' ? full * SCOUT_SHARE : full;
-  const unloaded = (plan.unloadedService ?? 0) / 1000;
-  // Until the first answers are back, requests under way only grow in number, however slow the server is not.
-  const leadSeconds = Math.max(
-    4 * unloaded,
-    // A search for the rate has warm-up windows of their own.
-    given ? rules.warmupSeconds : Math.min(MAX_LEAD_SECONDS, counted * LEAD_SHARE),
-  );
-  const slowest = Math.max(0, ...rules.latency.map(({ max }) => max)) / 1000;
-  const patience = (given ? GIVEN_BACKLOG_SECONDS : Math.max(BACKLOG_SECONDS, 2 * slowest)) + 4 * unloaded;
-  return {
-    load,
-    leadSeconds,
-    seconds: leadSeconds + counted,
-    drainSeconds: DRAIN_SECONDS,
-    stream: 16 + number,
-    // Windows go on where the last one ended, so that all queries get their turn.
-    orderStart: requests % plan.order.length,
-    maxInFlight: Math.min(plan.connections, Math.max(MIN_IN_FLIGHT, Math.ceil(2 * rate * unloaded))),
-    maxBacklog: Math.max(100, rate * patience),
-    // A load that was asked for is offered to its end, that its figures are of all of it.
-    latency: kind === 'Warmup' || given ? [] : rules.latency,
-  };
-}
-
-/** A window of clients that wait. */
-function closedOrder(
-  plan: LoadPlan,
-  { concurrency }: Extract<LoadModel, { kind: 'Closed' }>,
-  { requests }: Windows,
-): WindowOrder {
-  const { rules } = plan;
-  const unloaded = Math.max(1e-4, (plan.unloadedService ?? 1) / 1000);
-  // How fast they will be is not known before: a server that is no quicker with more of them.
-  const rate = 1 / unloaded;
-  const counted = windowSeconds(rules, rate);
-  const leadSeconds = Math.max(4 * unloaded, rules.warmupSeconds);
-  const seconds = leadSeconds + counted;
-  return {
-    load: { kind: 'Closed', concurrency, expected: rate * seconds },
-    leadSeconds,
-    seconds,
-    drainSeconds: DRAIN_SECONDS,
-    stream: 16,
-    orderStart: requests % plan.order.length,
-    maxInFlight: concurrency,
-    maxBacklog: concurrency,
-    latency: [],
-  };
 }
 
 function limitOf(measured: WindowMeasurement, breach: Breach | undefined, plan: LoadPlan): string | undefined {

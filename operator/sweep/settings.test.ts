@@ -34,7 +34,7 @@ describe('settings', () => {
     ],
     [{ closed: { concurrency: 32 } }, { kind: 'Closed', concurrency: 32 }, 'latencyP95'],
   ])('offer load as asked: %j', (load, expected, metric) => {
-    const settings = resolveSettings({ ...minimal, workload: { ...(load ? { load } : {}) } });
+    const settings = resolveSettings({ ...minimal, workload: load ? { load } : {} });
     expect(settings.load).toEqual(expected);
     expect(settings.objectives).toEqual([{ metric, goal: metric === 'throughput' ? 'Maximize' : 'Minimize' }]);
     expect(settings.assumed.some((note) => note.includes(metric))).toBe(true);
