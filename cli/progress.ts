@@ -1,7 +1,7 @@
 import { humanDuration } from '../crds/duration.ts';
 import type { ProgressMessage } from '../loadgen/protocol.ts';
 import { summary } from '../operator/judge/bodies.ts';
-import { metricValue } from '../operator/judge/metrics.ts';
+import { isClosedLoop, metricValue } from '../operator/judge/metrics.ts';
 import type { SweepEvent } from '../operator/sweep/ports.ts';
 
 const UNITS: Readonly<Record<ProgressMessage['phase'], string>> = {
@@ -46,7 +46,7 @@ export function eventText(event: SweepEvent): string | undefined {
         "Qdrant's default search";
       const again =
         search.stage === 'Final' ? `final ${search.repeat}  ${summary({ build: search.build, search: {} })} · ` : '';
-      return `           ${again}${label}: ${rate === undefined ? '' : `${rate.toFixed(0)}/s, `}${search.verdict}: ${search.message}`;
+      return `           ${again}${label}: ${rate === undefined ? '' : `${rate.toFixed(0)}/s${isClosedLoop(search.metrics) ? ' (closed loop)' : ''}, `}${search.verdict}: ${search.message}`;
     }
     case 'attemptFailed':
       return `attempt ${event.attempt} of run ${event.run} failed: ${event.message}`;

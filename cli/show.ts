@@ -1,4 +1,4 @@
-import { metricValue } from '../operator/judge/metrics.ts';
+import { isClosedLoop, metricValue } from '../operator/judge/metrics.ts';
 import { openRunStore } from '../operator/runs/open-store.ts';
 import type { Arguments } from './arguments.ts';
 import { InvalidInput } from './input.ts';
@@ -50,6 +50,8 @@ export async function show(args: Arguments, io: Io): Promise<number> {
 export function searchTable(rows: readonly SearchRow[]): string {
   const number = (row: SearchRow, name: Parameters<typeof metricValue>[1], digits: number): string =>
     metricValue(row.metrics, name)?.toFixed(digits) ?? '–';
+  const underLoad = (row: SearchRow, name: Parameters<typeof metricValue>[1], digits: number): string =>
+    `${number(row, name, digits)}${isClosedLoop(row.metrics) ? ' closed loop' : ''}`;
   return table([
     ['search', 'run', 'repeat', 'stage', 'configuration', 'recall', 'throughput 1/s', 'p95 ms', 'verdict'],
     ...rows.map((row) => [
@@ -59,8 +61,8 @@ export function searchTable(rows: readonly SearchRow[]): string {
       row.stage,
       row.summary,
       number(row, 'recall', 4),
-      number(row, 'throughput', 0),
-      number(row, 'latencyP95', 2),
+      underLoad(row, 'throughput', 0),
+      underLoad(row, 'latencyP95', 2),
       `${row.verdict} ${row.reason}`,
     ]),
   ]);

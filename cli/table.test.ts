@@ -38,6 +38,22 @@ const goal = (value: 'True' | 'False') => ({
 });
 
 describe('the result', () => {
+  it('labels figures of clients that waited for their answers', () => {
+    const closed: MeasuredConfiguration = {
+      ...measured('x', 'Passed'),
+      metrics: [
+        { name: 'recall', value: 0.96 },
+        { name: 'throughput', value: 812.4, source: 'closed loop, 8 clients' },
+        { name: 'latencyP95', value: 9.5, source: 'closed loop, 8 clients' },
+      ],
+    };
+    const text = resultText(status({ best: closed }));
+    expect(text).toContain('812 closed loop');
+    expect(text).toContain('9.50 closed loop');
+    expect(text).toContain('0.9600  ');
+    expect(resultText(status({ best: measured('x', 'Passed') }))).not.toContain('closed');
+  });
+
   it('shows baseline, best, frontier, what to paste, what is next, and notes', () => {
     const text = resultText(
       status({

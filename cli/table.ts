@@ -1,4 +1,5 @@
 import { humanBytes } from '../crds/quantity.ts';
+import { isClosedLoop } from '../operator/judge/metrics.ts';
 import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep/sweep-status.ts';
 
 /** Lays cells out in columns; the first row is the head. Numbers are the caller's to format. */
@@ -25,7 +26,9 @@ function cell({ metrics }: Shown, name: string, digits: number, scale = 1): stri
     metric.low !== undefined && metric.high !== undefined && name === 'throughput'
       ? ` (${number(metric.low)}–${number(metric.high)})`
       : '';
-  return `${number(metric.value)}${interval}`;
+  // Figures of clients that waited are never to be taken for others.
+  const closed = /^(throughput|latency)/.test(name) && isClosedLoop(metrics) ? ' closed loop' : '';
+  return `${number(metric.value)}${interval}${closed}`;
 }
 
 const memoryCell = ({ metrics }: Shown): string => {

@@ -54,7 +54,6 @@ describe('fields this version cannot do', () => {
     ],
     ['another target', { target: { qdrantCloud: {} } }, 'spec.target.qdrantCloud'],
     ['texts to embed', { dataset: { embedded: {} } }, 'spec.dataset.embedded'],
-    ['another load', { workload: { load: { open: { rate: 3 } } } }, 'spec.workload.load.open'],
     ['another strategy', { judge: { strategy: 'Rules' } }, 'spec.judge.strategy'],
     ['another metric', { objectives: [{ metric: 'disk', goal: 'Minimize' }] }, 'spec.objectives[0].metric'],
   ])('are %s', (_, changes, field) => {

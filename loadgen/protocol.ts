@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PROFILES } from '../crds/common/profiles.ts';
 import { sweepSpecSchema } from '../crds/sweep/sweep-spec.ts';
 import { REASONS } from '../operator/judge/verdict.ts';
 
@@ -53,8 +54,23 @@ export const plannedSearchSchema = z.strictObject({
 });
 export type PlannedSearch = z.output<typeof plannedSearchSchema>;
 
-/** When an offered rate counts as too high, and how long it is watched. */
+const arrivals = z.enum(['Poisson', 'Constant']);
+
+/** How load is offered; as in the resource, with every default filled in. */
+export const loadModelSchema = z.discriminatedUnion('kind', [
+  /** Find the highest rate that meets the rules. */
+  z.strictObject({ kind: z.literal('Saturation'), arrivals }),
+  /** A given rate (1/s), of a profile the highest. */
+  z.strictObject({ kind: z.literal('Open'), arrivals, rate: z.number().gt(0).max(1e6), profile: z.enum(PROFILES) }),
+  /** So many clients that wait for their answers. */
+  z.strictObject({ kind: z.literal('Closed'), concurrency: z.int().min(1).max(10_000) }),
+]);
+export type LoadModel = z.output<typeof loadModelSchema>;
+
+/** How load is offered, when an offered rate counts as too high, and how long it is watched. */
 export const loadRulesSchema = z.strictObject({
+  /** Default: Saturation with Poisson arrivals. */
+  load: loadModelSchema.optional(),
   /** Least recall@limit a search must reach to be worth loading. */
   recallMin: z.number().min(0).max(1),
   /** Latency limits in ms, counted from the scheduled start. */
@@ -62,10 +78,10 @@ export const loadRulesSchema = z.strictObject({
   /** Largest share of failed requests. */
   errorRateMax: z.number().min(0).max(1),
   /** A measuring window lasts at least this long … */
-  windowSeconds: z.number().positive().max(3600),
+  windowSeconds: z.number().positive().max(86_400),
   /** … and at least this many requests. */
   windowRequests: z.int().min(1).max(10_000_000),
-  warmupSeconds: z.number().min(0).max(600),
+  warmupSeconds: z.number().min(0).max(3600),
   /** How many of a build's searches are loaded at most, besides those marked `Always`. */
   loadedSearches: z.int().min(1).max(64),
 });
@@ -198,14 +214,30 @@ export const searchMessageSchema = z.strictObject({
   metrics: z.array(metric).max(64),
   /** Why these numbers must not be published as the server's: ClientLimited, Unstable, ServerErrors, NoSustainableRate, … */
   limited: z.strictObject({ reason: z.enum(REASONS), message: z.string().max(1024) }).optional(),
-  /** How the load ended: the last sustainable and the first unsustainable rate (1/s), requests sent, errors by kind. */
+  /** How the load went: rates in 1/s, requests sent, errors by kind. */
   load: z
     .strictObject({
-      bracket: z.tuple([z.number(), z.number()]),
+      /** `Closed` figures hide waiting: whoever shows them says so. */
+      kind: z.enum(['Saturation', 'Open', 'Closed']),
+      /** Saturation: the last sustainable and the first unsustainable rate. */
+      bracket: z.tuple([z.number(), z.number()]).optional(),
       offeredRate: z.number(),
       achievedRate: z.number(),
       requests: z.int().min(0),
       errors: z.record(z.string().max(64), z.int().min(0)),
+      /** What the load generator itself went through in that window: shares of its time, ms. */
+      client: z
+        .strictObject({
+          busy: z.number(),
+          waited: z.number().optional(),
+          loopP99: z.number(),
+          loopMax: z.number(),
+          latenessP99: z.number(),
+          capped: z.number(),
+        })
+        .optional(),
+      /** Little's law: requests in flight on average, and as rate × mean response has it. */
+      little: z.strictObject({ inFlight: z.number(), expected: z.number() }).optional(),
       /** HdrHistograms (V2, compressed, base64) in µs of the published window: response, service, lateness. */
       histograms: z.record(z.string().max(32), z.string().max(100_000)).optional(),
     })

@@ -11,6 +11,7 @@ import {
   messageSchema,
   type FinalsJob,
   type Job,
+  type LoadModel,
   type MeasureJob,
   type Message,
   type SearchMessage,
@@ -139,6 +140,41 @@ describe('a Measure job', () => {
     expect(messages.filter(({ type }) => type === 'done').length).toBe(1);
     const phases = new Set(messages.flatMap((message) => (message.type === 'progress' ? [message.phase] : [])));
     expect([...phases]).toEqual(['Uploading', 'Indexing', 'Recall', 'Loading']);
+  });
+
+  it.each<[string, LoadModel, RegExp]>([
+    ['a given rate', { kind: 'Open', arrivals: 'Poisson', rate: 100, profile: 'Constant' }, /^open loop, 100\/s$/],
+    [
+      'a profile',
+      { kind: 'Open', arrivals: 'Constant', rate: 200, profile: 'Steps' },
+      /^open loop, 200\/s, constant arrivals, Steps$/,
+    ],
+    ['clients that wait', { kind: 'Closed', concurrency: 2 }, /^closed loop, 2 clients$/],
+  ])('offers %s once, and labels what comes of it', async (_, load, source) => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    const stub = await stubWith();
+    const { code, searches, messages } = await run(measureJob(stub.url, dir, { rules: { ...rules, load } }));
+    expect(code).toBe(0);
+    const loaded = searches.filter(({ stage }) => stage === 'Load');
+    expect(loaded.map(({ id }) => id)).toEqual(['default', 'ef16']);
+    for (const { metrics, load: told, limited } of loaded) {
+      expect(told?.kind).toBe(load.kind);
+      expect(told?.bracket).toBeUndefined();
+      // A busy machine may spoil it; then it says so, and has no number.
+      if (limited) {
+        expect(['ClientLimited', 'NoSustainableRate', 'Unstable']).toContain(limited.reason);
+        continue;
+      }
+      const by = new Map(metrics.map((metric) => [metric.name, metric]));
+      expect(by.get('throughput')?.source).toMatch(source);
+      expect(by.get('latencyP95')?.source).toMatch(source);
+      expect(by.get('throughput')?.value).toBeGreaterThan(0);
+      expect(by.get('recall')).toMatchObject({ value: 1 });
+      expect(by.get('recall')?.source).toBeUndefined();
+    }
+    const seen = messages.flatMap((message) => (message.type === 'series' ? [message.search] : []));
+    expect(new Set(seen)).toEqual(new Set(['default', 'ef16']));
   });
 
   it('does not measure again what an earlier attempt committed, but loads what it did not get to', async () => {

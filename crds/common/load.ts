@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { PROFILES } from './profiles.ts';
 import { exactlyOneOf } from '../rules.ts';
-import { choice, notYet } from '../support.ts';
 
-const arrivals = choice(['Poisson'], ['Constant'])
+const arrivals = z
+  .enum(['Poisson', 'Constant'])
   .optional()
   .describe(
     'How requests follow one another: Poisson, as from many independent users, or at equal distances. Default Poisson.',
@@ -11,11 +12,13 @@ const arrivals = choice(['Poisson'], ['Constant'])
 const open = z
   .strictObject({
     arrivals,
-    rate: z.number().gt(0).max(1e6).describe('Requests a second, whatever the answers take.'),
+    rate: z.number().gt(0).max(1e6).describe('Requests a second, whatever the answers take; of a profile the highest.'),
     profile: z
-      .enum(['Constant', 'Ramp', 'Steps', 'Spike', 'Soak'])
+      .enum(PROFILES)
       .optional()
-      .describe('How the rate goes over time. Default Constant.'),
+      .describe(
+        'How the rate goes over the window. Constant: it stands still. Ramp: from a tenth to the whole, in a straight line. Steps: a quarter, half, three quarters and the whole, a quarter of the window each. Spike: a quarter, and the whole from two to three fifths of the window. Soak: as Constant, for hours. Default Constant.',
+      ),
   })
   .describe('A given rate. Latency counts from the scheduled start of each request.');
 
@@ -32,8 +35,8 @@ const BRANCHES = {
     .strictObject({ arrivals })
     .optional()
     .describe('Find the highest rate that still meets the constraints. Throughput and cost per query need it.'),
-  open: notYet(open),
-  closed: notYet(closed),
+  open: open.optional(),
+  closed: closed.optional(),
 };
 export const LOAD_KINDS = ['saturation', 'open', 'closed'] as const;
 

@@ -76,6 +76,8 @@ export const objectives = mutable(
       message: 'each metric may stand only once; remove the others',
       holds: (list) => new Set(list.map(({ metric }) => metric)).size === list.length,
     },
-  ).describe('The first decides; more than one also yields a frontier. Default: throughput, Maximize.'),
+  ).describe(
+    'The first decides; more than one also yields a frontier. Default: throughput, Maximize; with workload.load.open or closed latencyP95, Minimize.',
+  ),
   'KeepsHistory',
 );

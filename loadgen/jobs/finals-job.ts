@@ -6,7 +6,7 @@ import type { FinalsJob } from '../protocol.ts';
 import { endpointRules } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
-import { SearchBench } from './search-bench.ts';
+import { connectionsFor, SearchBench } from './search-bench.ts';
 
 /** One measurement of one finalist. */
 export interface FinalTurn {
@@ -49,6 +49,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
         limit: job.limit,
         seed: job.seed,
         serverCores: job.isolation?.serverCores.length,
+        connections: connectionsFor(job.rules),
         signal,
         vectors,
       }),

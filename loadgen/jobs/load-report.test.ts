@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LatencyHistogram } from '../load/histogram.ts';
-import type { LoadResult, WindowReport } from '../load/load-search.ts';
+import type { LoadResult, MeasuredOutcome, WindowReport } from '../load/load-search.ts';
 import type { WindowMeasurement } from '../load/open-loop.ts';
 import { searchMessageSchema, seriesMessageSchema } from '../protocol.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
@@ -28,6 +28,8 @@ const measured: WindowMeasurement = {
   lateness: histogram(),
   ownLateness: histogram(),
   cappedShare: 0,
+  meanInFlight: 0.2,
+  parts: [],
   own: {
     wallSeconds: 1,
     idleSeconds: 0.9,
@@ -149,6 +151,72 @@ describe('loadReport', () => {
     expect(report.metrics).toEqual(fallback);
     expect(report.limited).toMatchObject({ reason, message });
     expect(report.load?.bracket).toEqual(bracket);
+  });
+
+  const given = (
+    load: MeasuredOutcome['load'],
+    changes: Partial<LoadResult> = {},
+    breach?: MeasuredOutcome['breach'],
+  ) =>
+    checked(
+      loadReport(
+        { ...result, outcome: { kind: 'Measured', load, ...(breach ? { breach } : {}) }, ...changes },
+        fallback,
+      ),
+    );
+  const open = { kind: 'Open', arrivals: 'Poisson', rate: 100, profile: 'Constant' } as const;
+
+  it('publishes what a given load achieved, labelled', () => {
+    const { metrics, load, limited } = given({ kind: 'Closed', concurrency: 1 });
+    const by = Object.fromEntries(metrics.map((metric) => [metric.name, metric]));
+    expect(by.throughput).toEqual({ name: 'throughput', value: 99, unit: '1/s', source: 'closed loop, 1 client' });
+    expect(by.serviceP50?.source).toBe('closed loop, 1 client');
+    expect(load).toMatchObject({ kind: 'Closed', achievedRate: 99 });
+    expect(limited).toBeUndefined();
+  });
+
+  it('leaves latency to the judge, and says that a rate could not be sustained', () => {
+    expect(given(open, {}, { kind: 'Latency', message: 'slow' }).limited).toBeUndefined();
+    const behind = given(open, {}, { kind: 'Achieved', message: 'unanswered requests grew by 9 while 100 arrived' });
+    expect(behind.limited).toMatchObject({
+      reason: 'NoSustainableRate',
+      message:
+        '100/s (open loop, 100/s) could not be sustained: unanswered requests grew by 9 while 100 arrived, 99/s were answered',
+    });
+    expect(behind.metrics.map(({ name }) => name)).toContain('throughput');
+    expect(given({ kind: 'Closed', concurrency: 4 }, {}, { kind: 'Achieved', message: 'x' }).limited).toBeUndefined();
+  });
+
+  it('says that what it would publish did not stand still, with what was measured of the load generator', () => {
+    for (const outcome of [result.outcome, { kind: 'Measured', load: open } as const]) {
+      const report = checked(
+        loadReport({ ...result, outcome, last: measured, unsteady: 'p50 rose from 4 to 12 ms' }, fallback),
+      );
+      expect(report.limited).toEqual({
+        reason: 'Unstable',
+        message: 'the window at 99/s did not stand still: p50 rose from 4 to 12 ms',
+      });
+      expect(report.metrics).toEqual(fallback);
+      expect(report.load?.client).toMatchObject({ waited: 0, loopP99: 0.1, loopMax: 1, capped: 0 });
+      expect(report.load?.client?.busy).toBeCloseTo(0.1, 9);
+      expect(report.load?.little?.inFlight).toBe(0.2);
+      expect(report.load?.little?.expected).toBeCloseTo(0.2, 2);
+    }
+  });
+
+  it('names the errors of a given load, and has no figures of a limited client', () => {
+    expect(
+      given(open, { errors: { http503: 5 } }, { kind: 'Errors', message: '5 of 100 requests failed' }).limited,
+    ).toEqual({
+      reason: 'ServerErrors',
+      message: '5 of 100 requests failed (http503 5)',
+    });
+    const limited = given(open, { lastLimit: 'it was busy' });
+    expect(limited.limited).toMatchObject({
+      reason: 'ClientLimited',
+      message: expect.stringMatching(/^with open loop, 100\/s, it was busy/),
+    });
+    expect(limited.metrics).toEqual(fallback);
   });
 
   it("places a window's seconds in the whole load", () => {

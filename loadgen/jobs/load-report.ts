@@ -1,40 +1,41 @@
 import type { Metric } from '../../operator/judge/metrics.ts';
 import type { Reason } from '../../operator/judge/verdict.ts';
 import { percentileMetrics } from '../load/histogram.ts';
-import type { LoadResult, WindowReport } from '../load/load-search.ts';
+import type { LoadResult, MeasuredOutcome, WindowReport } from '../load/load-search.ts';
+import type { WindowMeasurement } from '../load/open-loop.ts';
 import type { SearchMessage, SeriesMessage } from '../protocol.ts';
+import { littlesLaw } from '../load/stationarity.ts';
 import { kinds } from './search-bench.ts';
 
-/** The outcome of a load phase as it is published: metrics, bracket, and why it must not count, if so. */
+/** The outcome of a load phase as it is published: metrics, rates, and why it must not count, if so. */
 export function loadReport(
   result: LoadResult,
   fallback: readonly Metric[],
 ): Pick<SearchMessage, 'metrics' | 'limited' | 'load'> {
   const { outcome, window, requests, errors } = result;
   const limited = limitedBy(result);
-  if (outcome.kind !== 'Found' || window === undefined) {
+  const kind = outcome.kind === 'Measured' ? outcome.load.kind : 'Saturation';
+  const bracket = bracketOf(outcome);
+  const ends = bracket ? { bracket } : {};
+  if (window === undefined || (limited && !BORNE_OUT.includes(limited.reason))) {
     // What was measured without load stays true; nothing is said of load.
-    const bracket: [number, number] =
-      outcome.kind === 'NoSustainableRate'
-        ? [0, outcome.lowest]
-        : outcome.kind === 'Unstable'
-          ? [outcome.low ?? 0, outcome.high ?? outcome.low ?? 0]
-          : [0, outcome.kind === 'ClientLimited' ? outcome.rate : outcome.high];
     return {
       metrics: [...fallback],
       ...(limited ? { limited } : {}),
-      load: { bracket, offeredRate: 0, achievedRate: 0, requests, errors },
+      load: { kind, ...ends, ...ownFigures(result), offeredRate: 0, achievedRate: 0, requests, errors },
     };
   }
   const { measured, recall, serverCpu } = window;
   const metrics: Metric[] = [];
   if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
-  metrics.push({ name: 'throughput', value: outcome.low, low: outcome.low, high: outcome.high, unit: '1/s' });
-  metrics.push(
+  const labelled = outcome.kind === 'Measured' ? { source: loadLabel(outcome.load) } : {};
+  const timed = [
     ...percentileMetrics('latency', measured.response),
     ...percentileMetrics('service', measured.service),
     ...percentileMetrics('lateness', measured.lateness),
-  );
+  ];
+  metrics.push({ name: 'throughput', ...rateOf(outcome, measured), unit: '1/s', ...labelled });
+  metrics.push(...timed.map((metric) => ({ ...metric, ...labelled })));
   metrics.push({ name: 'errorRate', value: measured.scheduled === 0 ? 0 : measured.errorCount / measured.scheduled });
   if (serverCpu !== undefined) {
     metrics.push({ name: 'serverCpuPerQuery', value: serverCpu * 1e6, unit: 'µs', source: 'process' });
@@ -51,7 +52,9 @@ export function loadReport(
     metrics: metrics.filter(({ value }) => Number.isFinite(value)),
     ...(limited ? { limited } : {}),
     load: {
-      bracket: [outcome.low, outcome.high],
+      kind,
+      ...ends,
+      ...ownFigures(result),
       offeredRate: measured.rate,
       achievedRate: measured.achievedRate,
       requests,
@@ -65,11 +68,91 @@ export function loadReport(
   };
 }
 
+/** What tells whether the load generator is to be believed, of whatever came of it. */
+function ownFigures({ last }: LoadResult): Pick<NonNullable<SearchMessage['load']>, 'client' | 'little'> {
+  if (!last) return {};
+  const { own, ownLateness, cappedShare } = last;
+  return {
+    client: {
+      busy: 1 - own.idleSeconds / own.wallSeconds,
+      ...(own.waitedSeconds === undefined ? {} : { waited: own.waitedSeconds / own.wallSeconds }),
+      loopP99: own.loopP99,
+      loopMax: own.loopMax,
+      latenessP99: ownLateness.percentile(99),
+      capped: cappedShare,
+    },
+    little: littlesLaw(last),
+  };
+}
+
+function unsteady({ unsteady: why, last }: LoadResult): { reason: Reason; message: string } | undefined {
+  if (why === undefined) return undefined;
+  const at = last ? ` at ${rate(last.achievedRate)}` : '';
+  return { reason: 'Unstable', message: `the window${at} did not stand still: ${why}` };
+}
+
+/** Reasons that say something of the server: the window's figures stand beside them. */
+const BORNE_OUT: readonly Reason[] = ['NoSustainableRate', 'ServerErrors'];
+
+/** Whether the figures are of a search for the highest rate, or of a load that was given: `closed loop, 32 clients`. */
+export function loadLabel(load: MeasuredOutcome['load']): string {
+  if (load.kind === 'Closed') return `closed loop, ${load.concurrency} client${load.concurrency === 1 ? '' : 's'}`;
+  const { arrivals, profile } = load;
+  const how = [...(arrivals === 'Poisson' ? [] : ['constant arrivals']), ...(profile === 'Constant' ? [] : [profile])];
+  return [`open loop, ${load.rate}/s`, ...how].join(', ');
+}
+
+/** The highest sustainable rate with its bracket; of a given load the rate that was achieved. */
+function rateOf(outcome: LoadResult['outcome'], { achievedRate }: WindowMeasurement): Omit<Metric, 'name'> {
+  return outcome.kind === 'Found'
+    ? { value: outcome.low, low: outcome.low, high: outcome.high }
+    : { value: achievedRate };
+}
+
+function bracketOf(outcome: LoadResult['outcome']): [number, number] | undefined {
+  switch (outcome.kind) {
+    case 'Found':
+      return [outcome.low, outcome.high];
+    case 'NoSustainableRate':
+      return [0, outcome.lowest];
+    case 'Unstable':
+      return [outcome.low ?? 0, outcome.high ?? outcome.low ?? 0];
+    case 'ClientLimited':
+      return [0, outcome.rate];
+    case 'Measured':
+      return undefined;
+  }
+}
+
+/** Why a load that was given does not count, or was not borne. What constraints ask for is the judge's to say. */
+function givenLimit(result: LoadResult): { reason: Reason; message: string } | undefined {
+  const { outcome, window, lastLimit, errors } = result;
+  if (outcome.kind !== 'Measured') return undefined;
+  const { load, breach } = outcome;
+  if (lastLimit !== undefined) {
+    return {
+      reason: 'ClientLimited',
+      message: `with ${loadLabel(load)}, ${lastLimit}; give it a core of its own, or a machine of its own`,
+    };
+  }
+  if (breach?.kind === 'Errors') return { reason: 'ServerErrors', message: `${breach.message} (${kinds(errors)})` };
+  if (load.kind === 'Open' && (breach?.kind === 'Backlog' || breach?.kind === 'Achieved')) {
+    const achieved = window ? `, ${rate(window.measured.achievedRate)} were answered` : '';
+    return {
+      reason: 'NoSustainableRate',
+      message: `${rate(load.rate)} (${loadLabel(load)}) could not be sustained: ${breach.message}${achieved}`,
+    };
+  }
+  return unsteady(result);
+}
+
 function limitedBy(result: LoadResult): { reason: Reason; message: string } | undefined {
   const { outcome, lastBreach, lastLimit, errors } = result;
   switch (outcome.kind) {
+    case 'Measured':
+      return givenLimit(result);
     case 'Found':
-      return undefined;
+      return unsteady(result);
     case 'ClientLimited':
       return {
         reason: 'ClientLimited',

@@ -14,7 +14,7 @@ import type { MeasureJob, PlannedSearch } from '../protocol.ts';
 import { collectionPath, endpointRules, Rest, RestError } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
-import { SearchBench, type Recalled } from './search-bench.ts';
+import { connectionsFor, SearchBench, type Recalled } from './search-bench.ts';
 
 /**
  * Fills a fresh collection, waits until it is ready, asks every planned search for its recall, and loads those worth it.
@@ -147,6 +147,7 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
     limit: job.limit,
     seed: job.seed,
     serverCores: job.isolation?.serverCores.length,
+    connections: connectionsFor(job.rules),
     signal,
   });
   try {

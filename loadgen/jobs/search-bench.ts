@@ -42,6 +42,7 @@ export class SearchBench {
   readonly #seed: number;
   readonly #stats: ProcessStats | undefined;
   readonly #concurrency: number;
+  readonly #connections: number;
   readonly #signal: AbortSignal;
   #warm = false;
 
@@ -55,6 +56,8 @@ export class SearchBench {
     /** Cores the engine has, where known. */
     serverCores: number | undefined;
     signal: AbortSignal;
+    /** Connections that the load needs, where that is more than usual. */
+    connections?: number;
     /** Encoded queries, when several benches share a dataset. */
     vectors?: readonly Buffer[];
   }) {
@@ -72,9 +75,10 @@ export class SearchBench {
     this.#signal = signal;
     this.#vectors = options.vectors ?? encodeQueries(dataset);
     this.#order = queryOrder(dataset.meta.queries, seed);
+    this.#connections = Math.max(CONNECTIONS, options.connections ?? 0);
     this.#client = new QueryClient(endpoint, {
       limit,
-      connections: CONNECTIONS,
+      connections: this.#connections,
       timeoutMilliseconds: REQUEST_TIMEOUT_MS,
       rules,
     });
@@ -146,7 +150,7 @@ export class SearchBench {
     }
   }
 
-  /** Finds the highest rate that meets the rules. @throws {JobError} when the collection is not the same after it. */
+  /** Measures one search under load as the rules say. @throws {JobError} when the collection is not the same after it. */
   async load(
     params: Readonly<Record<string, unknown>>,
     rules: LoadRules,
@@ -156,7 +160,7 @@ export class SearchBench {
   ): Promise<LoadResult> {
     const result = await loadSearch({
       client: this.#client,
-      connections: CONNECTIONS,
+      connections: this.#connections,
       bodies: queryBodies(this.#vectors, this.#limit, params),
       order: this.#order,
       queries: this.#dataset.meta.queries,
@@ -186,6 +190,11 @@ export class SearchBench {
     await this.#client.close();
     await this.#rest.close();
   }
+}
+
+/** A connection for each client of a closed load: they wait for answers, not for each other. */
+export function connectionsFor({ load }: Pick<LoadRules, 'load'>): number {
+  return load?.kind === 'Closed' ? load.concurrency : 0;
 }
 
 /** `http503 3, timeout 1` */

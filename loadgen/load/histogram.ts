@@ -23,6 +23,16 @@ export class LatencyHistogram {
     this.hdr.recordValue(micros < 0 ? 0 : micros > MAX_MICROSECONDS ? MAX_MICROSECONDS : micros);
   }
 
+  /** Takes in all that another has recorded. Nothing is lost: the counts of equal values are added. */
+  add(other: LatencyHistogram): void {
+    this.hdr.add(other.hdr);
+  }
+
+  /** Mean in ms; 0 when nothing was recorded. */
+  get mean(): number {
+    return this.count === 0 ? 0 : this.hdr.mean / 1000;
+  }
+
   get count(): number {
     return this.hdr.totalCount;
   }

@@ -1,29 +1,19 @@
-import { RecallTally, type RecallCounter, type RecallEstimate } from '../evaluate/recall.ts';
-import type { LoadRules } from '../protocol.ts';
-import type { QueryClient } from './client.ts';
-import { runWindow, type WindowMeasurement } from './open-loop.ts';
+import type { RecallEstimate } from '../evaluate/recall.ts';
+import type { LoadModel } from '../protocol.ts';
+import type { WindowMeasurement } from './open-loop.ts';
+import { closedOrder, loadModel, openOrder, type OrderPlan } from './orders.ts';
 import { nextStep, startSaturation, type Outcome, type SaturationOptions, type WindowKind } from './saturation.ts';
-import { windowArrivals } from './schedule.ts';
 import { PeakMemory, type ProcessStats } from './server-stats.ts';
+import { SOAK_TOLERANCE, TOLERANCE, unsteadiness } from './stationarity.ts';
 import { clientLimit } from './validity.ts';
-import { judgeWindow, windowSeconds, type Breach } from './window-rules.ts';
+import { playShare, type Means, type PlayWindow, type WindowOrder } from './window-order.ts';
+import { judgeWindow, type Breach } from './window-rules.ts';
 
-export interface LoadPlan {
-  client: QueryClient;
-  /** Most connections the client may open. */
-  connections: number;
-  bodies: readonly Buffer[];
-  order: Uint32Array;
-  queries: number;
-  limit: number;
-  recall: RecallCounter;
-  rules: LoadRules;
+export interface LoadPlan extends Means, OrderPlan {
   saturation: SaturationOptions;
-  seed: number;
-  /** Median time of an answer while little was asked for, ms. */
-  unloadedService?: number;
   stats?: ProcessStats;
-  signal?: AbortSignal;
+  /** Offers the windows where it is not this generator alone. */
+  play?: PlayWindow;
   /** Told after each window. */
   onWindow?: (report: WindowReport) => void | Promise<void>;
 }
@@ -46,12 +36,23 @@ export interface PublishedWindow {
   serverCpu?: number;
 }
 
+/** A given load was offered as asked: whether that was borne is in `breach`. */
+export interface MeasuredOutcome {
+  kind: 'Measured';
+  load: Exclude<LoadModel, { kind: 'Saturation' }>;
+  breach?: Breach;
+}
+
 export interface LoadResult {
-  outcome: Outcome;
+  outcome: Outcome | MeasuredOutcome;
   window?: PublishedWindow;
   /** The last window's breach and client limit: why it ended as it did. */
   lastBreach?: Breach;
   lastLimit?: string;
+  /** Why the published window must not be: it did not stand still. */
+  unsteady?: string;
+  /** The published window, or the last one: what the load generator itself went through. */
+  last?: WindowMeasurement;
   requests: number;
   errors: Record<string, number>;
   /** Largest resident memory of the server meanwhile. */
@@ -59,41 +60,114 @@ export interface LoadResult {
   seconds: number;
 }
 
-/** Length of a steering window relative to a measuring one. */
-const SCOUT_SHARE = 0.4;
-/** Part of a window at its beginning that is loaded but not counted: the queue must have formed. */
-const LEAD_SHARE = 0.1;
-const MAX_LEAD_SECONDS = 1;
-/** A backlog of this many seconds' arrivals, beyond what latency allows, is hopeless. */
-const BACKLOG_SECONDS = 0.25;
-const MIN_IN_FLIGHT = 64;
-const DRAIN_SECONDS = 10;
+/** Windows of twice and four times the length in which a trend must last to be one. */
+const LONGER_WINDOWS = 2;
 
-/** Finds the highest rate of one search that meets the rules, and what the server was like at it. */
-export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
-  const begin = performance.now();
-  const memory = plan.stats ? new PeakMemory(plan.stats) : undefined;
-  const errors: Record<string, number> = {};
+/** Measures one search under load as the rules say: at the highest rate that meets them, or at the one that was given. */
+export function loadSearch(plan: LoadPlan): Promise<LoadResult> {
+  const load = loadModel(plan.rules);
+  return load.kind === 'Saturation' ? saturate(plan, load.arrivals) : offer(plan, load);
+}
+
+/** Finds the highest rate that meets the rules, and what the server was like at it. */
+async function saturate(plan: LoadPlan, arrivals: 'Poisson' | 'Constant'): Promise<LoadResult> {
+  const windows = new Windows(plan);
   const published = new Map<number, PublishedWindow>();
-  let requests = 0;
-  let number = 0;
   let lastBreach: Breach | undefined;
   let lastLimit: string | undefined;
+  const run = (rate: number, kind: WindowKind | 'Warmup') =>
+    windows.run(openOrder(plan, { kind: 'Open', arrivals, rate, profile: 'Constant' }, kind, windows), kind);
+  try {
+    let state = startSaturation(plan.saturation);
+    if (plan.rules.warmupSeconds > 0) await run(plan.saturation.startRate, 'Warmup');
+    while (state.step.kind === 'Window') {
+      const { rate, window } = state.step;
+      const { measured, breach, limit, published: shown } = await run(rate, window);
+      lastBreach = breach ?? lastBreach;
+      lastLimit = limit ?? lastLimit;
+      if (window === 'Full' && breach === undefined && limit === undefined) published.set(rate, shown);
+      state = nextStep(state, {
+        sustainable: breach === undefined,
+        achieved: measured.achievedRate,
+        void: limit !== undefined,
+        latency: breach?.kind === 'Latency',
+      });
+    }
+    const { outcome } = state.step;
+    let window = outcome.kind === 'Found' ? published.get(outcome.low) : undefined;
+    let unsteady = window && unsteadiness(window.measured);
+    // Close to the limit a queue takes long to settle: what seems a trend in one window is none in a longer one, or lasts.
+    for (let again = 1; outcome.kind === 'Found' && unsteady !== undefined && again <= LONGER_WINDOWS; again += 1) {
+      const load = { kind: 'Open', arrivals, rate: outcome.low, profile: 'Constant' } as const;
+      const {
+        breach,
+        limit,
+        published: shown,
+      } = await windows.run(openOrder(plan, load, 'Full', windows, 2 ** again), 'Full');
+      if (limit !== undefined) continue;
+      unsteady = breach
+        ? `${unsteady}; in a window ${2 ** again} times as long ${breach.message}`
+        : unsteadiness(shown.measured);
+      if (unsteady === undefined) window = shown;
+    }
+    return windows.result(outcome, { window, lastBreach, lastLimit, unsteady });
+  } finally {
+    windows.stop();
+  }
+}
 
-  const run = async (rate: number, kind: WindowKind | 'Warmup') => {
-    const startedAt = (performance.now() - begin) / 1000;
-    const tally = new RecallTally(plan.queries);
+/** Offers the load that was asked for, once, for as long as was asked. */
+async function offer(plan: LoadPlan, load: MeasuredOutcome['load']): Promise<LoadResult> {
+  const windows = new Windows(plan);
+  try {
+    const order = load.kind === 'Open' ? openOrder(plan, load, 'Full', windows) : closedOrder(plan, load, windows);
+    const { breach, limit, published } = await windows.run(order, 'Full');
+    return windows.result(
+      { kind: 'Measured', load, ...(breach ? { breach } : {}) },
+      { window: published, lastBreach: breach, lastLimit: limit, unsteady: unsteadyUnder(load, published.measured) },
+    );
+  } finally {
+    windows.stop();
+  }
+}
+
+/** A profile that rises and falls is no steady state, nor meant to be. */
+function unsteadyUnder(load: MeasuredOutcome['load'], measured: WindowMeasurement): string | undefined {
+  if (load.kind === 'Open' && load.profile === 'Soak') return unsteadiness(measured, SOAK_TOLERANCE);
+  const steady = load.kind === 'Closed' || load.profile === 'Constant';
+  return steady ? unsteadiness(measured, TOLERANCE) : undefined;
+}
+
+/** Runs the windows of one search and keeps account of them. */
+class Windows {
+  readonly #plan: LoadPlan;
+  readonly #begin = performance.now();
+  readonly #memory: PeakMemory | undefined;
+  readonly #errors: Record<string, number> = {};
+  #last: WindowMeasurement | undefined;
+  requests = 0;
+  number = 0;
+
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
+    this.#memory = plan.stats ? new PeakMemory(plan.stats) : undefined;
+  }
+
+  async run(order: WindowOrder, kind: WindowKind | 'Warmup') {
+    const plan = this.#plan;
+    const startedAt = (performance.now() - this.#begin) / 1000;
     const cpuBefore = plan.stats?.cpuSeconds();
-    const measured = await oneWindow(plan, rate, kind, number, requests, tally);
+    const played = await (plan.play ?? ((asked) => playShare(asked, plan)))(order);
     const cpuAfter = plan.stats?.cpuSeconds();
-    if ((measured.errors.unanswered ?? 0) > 0) await plan.client.reset();
-    number += 1;
-    requests += measured.sentInAll;
-    for (const [name, count] of Object.entries(measured.errors)) errors[name] = (errors[name] ?? 0) + count;
+    const { measured, tally } = played;
+    this.#last = measured;
+    this.number += 1;
+    this.requests += measured.sentInAll;
+    for (const [name, count] of Object.entries(measured.errors)) this.#errors[name] = (this.#errors[name] ?? 0) + count;
     const breach = judgeWindow(measured, plan.rules);
     const limit = limitOf(measured, breach, plan);
     await plan.onWindow?.({
-      number,
+      number: this.number,
       kind,
       measured,
       startedAt,
@@ -106,84 +180,42 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
       cpuBefore === undefined || cpuAfter === undefined || measured.sentInAll === 0
         ? undefined
         : (cpuAfter - cpuBefore) / measured.sentInAll;
-    return { measured, breach, limit, recall, serverCpu };
-  };
+    const published: PublishedWindow = {
+      measured,
+      ...(recall ? { recall } : {}),
+      ...(serverCpu === undefined ? {} : { serverCpu }),
+    };
+    return { measured, breach, limit, published };
+  }
 
-  try {
-    let state = startSaturation(plan.saturation);
-    if (plan.rules.warmupSeconds > 0) await run(plan.saturation.startRate, 'Warmup');
-    while (state.step.kind === 'Window') {
-      const { rate, window } = state.step;
-      const { measured, breach, limit, recall, serverCpu } = await run(rate, window);
-      lastBreach = breach ?? lastBreach;
-      lastLimit = limit ?? lastLimit;
-      if (window === 'Full' && breach === undefined && limit === undefined) {
-        published.set(rate, {
-          measured,
-          ...(recall ? { recall } : {}),
-          ...(serverCpu === undefined ? {} : { serverCpu }),
-        });
-      }
-      state = nextStep(state, {
-        sustainable: breach === undefined,
-        achieved: measured.achievedRate,
-        void: limit !== undefined,
-        latency: breach?.kind === 'Latency',
-      });
-    }
-    const { outcome } = state.step;
-    const window = outcome.kind === 'Found' ? published.get(outcome.low) : undefined;
-    const peakMemory = memory?.stop();
+  result(
+    outcome: LoadResult['outcome'],
+    {
+      window,
+      lastBreach,
+      lastLimit,
+      unsteady,
+    }: { [key in 'window' | 'lastBreach' | 'lastLimit' | 'unsteady']: LoadResult[key] | undefined },
+  ): LoadResult {
+    const peakMemory = this.#memory?.stop();
+    const last = window?.measured ?? this.#last;
     return {
       outcome,
-      requests,
-      errors,
-      seconds: (performance.now() - begin) / 1000,
+      requests: this.requests,
+      errors: this.#errors,
+      seconds: (performance.now() - this.#begin) / 1000,
       ...(window ? { window } : {}),
       ...(lastBreach ? { lastBreach } : {}),
       ...(lastLimit === undefined ? {} : { lastLimit }),
+      ...(unsteady === undefined ? {} : { unsteady }),
+      ...(last ? { last } : {}),
       ...(peakMemory === undefined ? {} : { peakMemory }),
     };
-  } finally {
-    memory?.stop();
   }
-}
 
-function oneWindow(
-  plan: LoadPlan,
-  rate: number,
-  kind: WindowKind | 'Warmup',
-  number: number,
-  asked: number,
-  tally: RecallTally,
-): Promise<WindowMeasurement> {
-  const { rules } = plan;
-  const full = windowSeconds(rules, rate);
-  const counted = kind === 'Warmup' ? rules.warmupSeconds : kind === 'Scout' ? full * SCOUT_SHARE : full;
-  const unloaded = (plan.unloadedService ?? 0) / 1000;
-  // Until the first answers are back, requests under way only grow in number, however slow the server is not.
-  const leadSeconds = Math.max(4 * unloaded, Math.min(MAX_LEAD_SECONDS, counted * LEAD_SHARE));
-  const seconds = leadSeconds + counted;
-  const slowest = Math.max(0, ...rules.latency.map(({ max }) => max)) / 1000;
-  const patience = Math.max(BACKLOG_SECONDS, 2 * slowest) + 4 * unloaded;
-  return runWindow({
-    sender: plan.client,
-    bodies: plan.bodies,
-    order: plan.order,
-    // Windows go on where the last one ended, so that all queries get their turn.
-    orderStart: asked % plan.order.length,
-    arrivals: windowArrivals(rate, seconds, plan.seed, 16 + number),
-    rate,
-    leadSeconds,
-    seconds,
-    limit: plan.limit,
-    maxInFlight: Math.min(plan.connections, Math.max(MIN_IN_FLIGHT, Math.ceil(2 * rate * unloaded))),
-    maxBacklog: Math.max(100, rate * patience),
-    latency: kind === 'Warmup' ? [] : rules.latency,
-    drainSeconds: DRAIN_SECONDS,
-    onAnswer: (query, ids) => tally.add(query, plan.recall.recall(query, ids)),
-    ...(plan.signal ? { signal: plan.signal } : {}),
-  });
+  stop(): void {
+    this.#memory?.stop();
+  }
 }
 
 function limitOf(measured: WindowMeasurement, breach: Breach | undefined, plan: LoadPlan): string | undefined {

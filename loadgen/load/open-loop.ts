@@ -1,7 +1,10 @@
-import type { SeriesMessage } from '../protocol.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Ending, OnEnd } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { pace, type OwnWork } from './pacer.ts';
+import type { RateFunction } from './profile.ts';
+import { Series, type SeriesPoint } from './series.ts';
+import { SubWindows, type SubWindow } from './sub-windows.ts';
 
 /** Whoever sends one query. */
 export interface Sender {
@@ -17,9 +20,11 @@ export interface WindowPlan {
   /** Where in the order this window begins. */
   orderStart: number;
   /** Scheduled starts, seconds from the window's beginning, ascending. */
-  arrivals: Float64Array;
-  /** The offered rate (1/s). */
+  arrivals: Arrivals;
+  /** The offered rate (1/s), of a profile the highest. */
   rate: number;
+  /** How the rate goes over the window, where it does not stand still. */
+  rates?: RateFunction;
   /** At the beginning, loaded but not counted. */
   leadSeconds: number;
   /** Whole length, the lead included. */
@@ -69,10 +74,11 @@ export interface WindowMeasurement {
   /** Share of requests that had to wait for a free slot. */
   cappedShare: number;
   own: OwnWork;
-  series: Pick<
-    SeriesMessage,
-    'second' | 'offeredRate' | 'achievedRate' | 'latencyP50' | 'latencyP95' | 'latencyP99' | 'errors'
-  >[];
+  /** Mean number of requests that had arrived and were not answered, over the counted time. */
+  meanInFlight: number;
+  /** The counted time in equal parts, those that were measured to their end. */
+  parts: SubWindow[];
+  series: SeriesPoint[];
 }
 
 /**
@@ -84,7 +90,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   const total = arrivals.length;
   const leadMs = plan.leadSeconds * 1000;
   const endMs = plan.seconds * 1000;
-  const started = new Float64Array(total);
+  /** Of requests under way, ms: by the request's number. */
+  const underWay = new Map<number, { scheduled: number; started: number }>();
   const firstCounted = lowerBound(arrivals, plan.leadSeconds);
   const counted = total - firstCounted;
   const slow = plan.latency.map(({ percentile, max }) => ({
@@ -100,7 +107,11 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     ownLateness: histograms(),
     errors: {} as Record<string, number>,
   };
-  const seconds: { completed: number; errors: number; latency: LatencyHistogram }[] = [];
+  const { rates } = plan;
+  const series = new Series(plan.seconds, (from, to) =>
+    rates ? (rates.expected(Math.min(to, rates.seconds)) - rates.expected(from)) / (to - from) : plan.rate,
+  );
+  const parts = new SubWindows(leadMs, endMs, counted);
   let begin = 0;
   let due = 0;
   let sent = 0;
@@ -124,19 +135,19 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     events += 1;
     if (sent - finished >= maxInFlight) fullUntil = now;
     finished += 1;
-    const scheduledAt = (arrivals[tag] as number) * 1000;
-    const latency = now - scheduledAt;
-    const second = (seconds[Math.floor(now / 1000)] ??= { completed: 0, errors: 0, latency: histograms() });
+    const request = underWay.get(tag) as { scheduled: number; started: number };
+    underWay.delete(tag);
+    const latency = now - request.scheduled;
+    series.record(now, ending === 'ok' ? latency : undefined);
     if (ending === 'ok') {
       if (now >= leadMs && now <= (measured ?? endMs)) completed += 1;
-      second.completed += 1;
-      second.latency.record(latency);
+      parts.answered(now, latency);
       plan.onAnswer?.(order[(plan.orderStart + tag) % order.length] as number, ids);
-    } else second.errors += 1;
+    }
     if (tag < firstCounted) return;
     if (ending === 'ok') {
       measurement.response.record(latency);
-      measurement.service.record(now - (started[tag] as number));
+      measurement.service.record(now - request.started);
       for (const bound of slow) if (latency > bound.max) bound.left -= 1;
     } else {
       errorCount += 1;
@@ -150,7 +161,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     const now = clock - begin;
     let worked = events > 0;
     events = 0;
-    while (due < total && (arrivals[due] as number) * 1000 <= now) due += 1;
+    while (due < total && (arrivals.at(due) as number) * 1000 <= now) due += 1;
+    if (aborted === undefined) parts.inFlight(now, due - finished);
     if (backlogStart === undefined && now >= leadMs) backlogStart = due - finished;
     if (backlogEnd === undefined && now >= endMs) backlogEnd = total - finished;
     const giveUp =
@@ -163,8 +175,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     if (aborted === undefined) {
       while (sent < due && sent - finished < maxInFlight) {
         const at = performance.now() - begin;
-        const scheduledAt = (arrivals[sent] as number) * 1000;
-        started[sent] = at;
+        const scheduledAt = (arrivals.at(sent) as number) * 1000;
+        underWay.set(sent, { scheduled: scheduledAt, started: at });
         if (sent >= firstCounted) {
           // Requests start in order: one that was due while all slots were taken could start only when one was freed.
           if (fullUntil > scheduledAt) capped += 1;
@@ -181,7 +193,7 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     const over = aborted !== undefined || now >= endMs;
     const nothingLeft = inFlight === 0 && (aborted !== undefined || sent === total);
     const tooLong = over && now > (measured ?? endMs) + plan.drainSeconds * 1000;
-    const next = sent < total && sent === due ? (arrivals[sent] as number) * 1000 - now : over ? 1 : endMs - now;
+    const next = sent < total && sent === due ? (arrivals.at(sent) as number) * 1000 - now : over ? 1 : endMs - now;
     return { worked, inFlight, untilNext: next, done: over && (nothingLeft || tooLong) };
   });
   closed = true;
@@ -208,37 +220,19 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     cappedShare: scheduled === 0 ? 0 : capped / scheduled,
     own,
     ...measurement,
-    series: series(seconds, plan.rate),
+    meanInFlight: parts.meanInFlight(),
+    parts: parts.parts(),
+    series: series.points(),
   };
 }
 
-function series(
-  seconds: readonly ({ completed: number; errors: number; latency: LatencyHistogram } | undefined)[],
-  rate: number,
-): WindowMeasurement['series'] {
-  const points: WindowMeasurement['series'] = [];
-  seconds.forEach((entry, second) => {
-    if (entry === undefined) return;
-    points.push({
-      second,
-      offeredRate: rate,
-      achievedRate: entry.completed,
-      latencyP50: entry.latency.percentile(50),
-      latencyP95: entry.latency.percentile(95),
-      latencyP99: entry.latency.percentile(99),
-      errors: entry.errors,
-    });
-  });
-  return points;
-}
-
 /** Index of the first value that is not below `bound`. */
-function lowerBound(values: Float64Array, bound: number): number {
+function lowerBound(values: Arrivals, bound: number): number {
   let low = 0;
   let high = values.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((values[middle] as number) < bound) low = middle + 1;
+    if ((values.at(middle) as number) < bound) low = middle + 1;
     else high = middle;
   }
   return low;

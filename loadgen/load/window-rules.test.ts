@@ -25,6 +25,8 @@ function measurement(overrides: Partial<WindowMeasurement> = {}): WindowMeasurem
     lateness: empty,
     ownLateness: empty,
     cappedShare: 0,
+    meanInFlight: 0.2,
+    parts: [],
     own: {
       wallSeconds: 1,
       idleSeconds: 1,

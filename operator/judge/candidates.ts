@@ -26,6 +26,7 @@ export interface Candidate {
 const CIRCUMSTANCES: readonly Reason[] = [
   'ClientLimited',
   'Unstable',
+  'StartSkew',
   'Disrupted',
   'DatasetChanged',
   'ServerErrors',

@@ -29,6 +29,23 @@ const measured = (
 });
 
 describe('judgeSearch', () => {
+  it('says under which load it was, where that was given', () => {
+    const under = (changes: Parameters<typeof measured>[0], source: string) => {
+      const { stage, metrics } = measured(changes);
+      return judgeSearch(
+        { stage, metrics: metrics.map((metric) => (metric.name === 'throughput' ? { ...metric, source } : metric)) },
+        constraints,
+      );
+    };
+    expect(under({}, 'closed loop, 32 clients').message).toMatch(/4\.00 GiB \(closed loop, 32 clients\)$/);
+    expect(under({ latencyP95: 30 }, 'open loop, 300/s')).toMatchObject({
+      verdict: 'Failed',
+      reason: 'LatencyTooHigh',
+      message: expect.stringMatching(/^p95 30 ms > 20 ms; .* \(open loop, 300\/s\)$/),
+    });
+    expect(under({ errorRate: 0.5 }, 'open loop, 300/s').reason).toBe('ErrorRateTooHigh');
+  });
+
   it.each<[string, Measured, string, string, RegExp]>([
     [
       'all kept',

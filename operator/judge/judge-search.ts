@@ -1,7 +1,7 @@
 import { humanBytes } from '../../crds/quantity.ts';
 import { metricLabel, metricUnit, showBeside } from './format.ts';
 import type { SearchRecord, SearchStage } from './history.ts';
-import { metricValue, type Metric, type MetricName } from './metrics.ts';
+import { loadSource, metricValue, type Metric, type MetricName } from './metrics.ts';
 import type { Constraints } from './study.ts';
 import type { ConstraintResult, Judgement, Reason, Verdict } from './verdict.ts';
 
@@ -79,6 +79,9 @@ export function judgeSearch({ stage, metrics, limited }: Measured, constraints: 
     }
     return judgement(ERRORS.includes(limited.reason) ? 'Error' : 'Inconclusive', limited.reason, limited.message);
   }
+  // What a given load showed is no rate the server is capable of, and of waiting clients no latency either.
+  const given = loadSource(metrics);
+  const under = given === undefined ? '' : ` (${given})`;
   const rate = metricValue(metrics, 'throughput');
   if (stage !== 'Recall' && (rate === undefined || rate <= 0)) {
     const what = rate === undefined ? 'no throughput was measured' : 'no request was answered';
@@ -87,7 +90,7 @@ export function judgeSearch({ stage, metrics, limited }: Measured, constraints: 
   if (broken) {
     const met = sentence('Passed');
     const rest = met.length > 0 ? `; ${and(met)}` : '';
-    return judgement('Failed', broken.reason, `${and(sentence('Failed'))}${rest}`);
+    return judgement('Failed', broken.reason, `${and(sentence('Failed'))}${rest}${under}`);
   }
   const met = and(sentence('Passed'));
   if (stage === 'Recall') {
@@ -101,7 +104,7 @@ export function judgeSearch({ stage, metrics, limited }: Measured, constraints: 
   if (missing.length > 0) {
     return judgement('Inconclusive', 'NothingMeasured', `${and(missing)} could not be measured${met && `; ${met}`}`);
   }
-  return judgement('Passed', 'ConstraintsMet', met === '' ? 'no constraints were given' : met);
+  return judgement('Passed', 'ConstraintsMet', `${met === '' ? 'no constraints were given' : met}${under}`);
 }
 
 /** Judges a run by its searches: what passed counts; else what was loaded counts before what was not. */

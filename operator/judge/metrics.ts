@@ -40,3 +40,16 @@ export function metricValue(metrics: readonly Metric[], name: MetricName): numbe
   const value = metrics.find((metric) => metric.name === name)?.value;
   return value !== undefined && Number.isFinite(value) ? value : undefined;
 }
+
+/**
+ * The load that was given, where the figures are not of a search for the highest rate: `open loop, 300/s`, `closed loop, 32
+ * clients`.
+ */
+export function loadSource(metrics: readonly { name: string; source?: string | undefined }[]): string | undefined {
+  return metrics.find(({ name }) => name === 'throughput')?.source;
+}
+
+/** Whether rates and latencies are of clients that waited for their answers: whoever shows them says so. */
+export function isClosedLoop(metrics: Parameters<typeof loadSource>[0]): boolean {
+  return loadSource(metrics)?.startsWith('closed loop') ?? false;
+}

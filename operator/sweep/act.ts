@@ -219,6 +219,7 @@ const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoin
 
 function loadRules(settings: SweepSettings): LoadRules {
   return {
+    load: settings.load,
     recallMin: settings.constraints.recall?.min ?? 0,
     latency: settings.constraints.latency.map(({ percentile, max }) => ({ percentile, max })),
     errorRateMax: settings.constraints.errorRate?.max ?? 0.001,

@@ -161,6 +161,19 @@ describe('report', () => {
     expect(summary.latencyP95).toBeUndefined();
   });
 
+  it.each([
+    ['open', { open: { rate: 300 } }, /^300\/s$/],
+    ['closed', { closed: { concurrency: 8 } }, /^\d+\/s closed$/],
+  ])('of a load that is %s compares by the first objective, and labels clients that wait', (_, load, shown) => {
+    const observed = finished(undefined, { workload: { load } }).observe();
+    const status = report(situation({ phase: 'Completed' }), observed);
+    expect(sweepStatusSchema.safeParse(status).error?.issues ?? []).toEqual([]);
+    expect(status.summary?.throughput).toMatch(shown);
+    expect(status.best?.verdict).toBe('Passed');
+    expect(status.best?.message).toMatch(/loop\); −\d+ % p95 against Qdrant's default build/);
+    expect(condition(status, 'GoalMet')?.status).toBe('True');
+  });
+
   it('has a digit after the point where a figure is small', () => {
     const slow: Surface = (build, search) => ({ ...plainSurface(build, search), rate: 4.56 });
     const observed = finished(slow).observe();

@@ -19,7 +19,8 @@ import {
   type Candidate,
 } from '../judge/recommend.ts';
 import type { Study } from '../judge/study.ts';
-import { metricValue, type MetricName } from '../judge/metrics.ts';
+import { metricLabel } from '../judge/format.ts';
+import { isClosedLoop, loadSource, metricValue, type MetricName } from '../judge/metrics.ts';
 import { JUDGE_VERSION } from '../judge/version.ts';
 import type { Observed } from './state.ts';
 
@@ -161,13 +162,14 @@ function figures(
 ): NonNullable<SweepStatus['summary']> {
   const value = (name: MetricName): number | undefined => winner && metricValue(winner.metrics, name);
   const [recall, throughput, p95] = [value('recall'), value('throughput'), value('latencyP95')];
+  const closed = winner && isClosedLoop(winner.metrics) ? ' closed' : '';
   const price = observed?.study.pricePerHour;
   const hours = observed ? observed.elapsedSeconds / 3600 : 0;
   return {
     ...(observed ? { progress: `${builds}/${observed.settings.maxBuilds}` } : {}),
     ...(recall === undefined ? {} : { recall: recall.toFixed(3) }),
-    ...(throughput === undefined ? {} : { throughput: `${throughput.toFixed(throughput < 10 ? 1 : 0)}/s` }),
-    ...(p95 === undefined ? {} : { latencyP95: `${p95.toFixed(p95 < 10 ? 1 : 0)}ms` }),
+    ...(throughput === undefined ? {} : { throughput: `${throughput.toFixed(throughput < 10 ? 1 : 0)}/s${closed}` }),
+    ...(p95 === undefined ? {} : { latencyP95: `${p95.toFixed(p95 < 10 ? 1 : 0)}ms${closed}` }),
     ...(price === undefined
       ? {}
       : { cost: `${(price * hours).toFixed(2)} ${observed?.settings.currency ?? ''}`.trim() }),
@@ -199,15 +201,20 @@ function measured(candidate: Candidate, study: Study, observed: Observed | undef
   };
 }
 
-/** `+31 % throughput against Qdrant's default build at equal recall (95 % CI 24 to 38 %)`, when both were measured. */
+/**
+ * `+31 % throughput against Qdrant's default build at equal recall (95 % CI 24 to 38 %)`, when both were measured. Under a
+ * load that was given all have the same rate: then it is the first objective that is compared.
+ */
 export function gainOverBaseline(candidate: Candidate, study: Study): string | undefined {
   const ground = baselineAtEqualRecall(study);
   if (!ground || ground.searchId === candidate.searchId) return undefined;
-  const comparison = compare(candidate, ground);
+  const given = loadSource(candidate.metrics) !== undefined;
+  const metric = given ? (study.objectives[0]?.metric ?? 'latencyP95') : 'throughput';
+  const comparison = compare(candidate, ground, metric);
   if (!comparison) return undefined;
   const percent = (ratio: number): string => `${ratio >= 1 ? '+' : '−'}${Math.abs((ratio - 1) * 100).toFixed(0)} %`;
   const { ratio, low, high } = comparison;
-  return `${percent(ratio)} throughput against Qdrant's default build at equal recall (95 % CI ${percent(low)} to ${percent(high)})`;
+  return `${percent(ratio)} ${metricLabel(metric)} against Qdrant's default build at equal recall (95 % CI ${percent(low)} to ${percent(high)})`;
 }
 
 /** Why there is no best: what was measured fell short, or could not be measured. */

@@ -23,6 +23,32 @@ describe('settings', () => {
     expect(settings.assumed.join()).toContain('recall ≥ 0.95 is assumed');
   });
 
+  it.each([
+    [undefined, { kind: 'Saturation', arrivals: 'Poisson' }, 'throughput'],
+    [{ saturation: { arrivals: 'Constant' as const } }, { kind: 'Saturation', arrivals: 'Constant' }, 'throughput'],
+    [{ open: { rate: 300 } }, { kind: 'Open', arrivals: 'Poisson', rate: 300, profile: 'Constant' }, 'latencyP95'],
+    [
+      { open: { rate: 5, arrivals: 'Constant' as const, profile: 'Spike' as const } },
+      { kind: 'Open', arrivals: 'Constant', rate: 5, profile: 'Spike' },
+      'latencyP95',
+    ],
+    [{ closed: { concurrency: 32 } }, { kind: 'Closed', concurrency: 32 }, 'latencyP95'],
+  ])('offer load as asked: %j', (load, expected, metric) => {
+    const settings = resolveSettings({ ...minimal, workload: load ? { load } : {} });
+    expect(settings.load).toEqual(expected);
+    expect(settings.objectives).toEqual([{ metric, goal: metric === 'throughput' ? 'Maximize' : 'Minimize' }]);
+    expect(settings.assumed.some((note) => note.includes(metric))).toBe(true);
+    expect(settings.assumed.some((note) => note.startsWith('workload.load.closed: '))).toBe(
+      load !== undefined && 'closed' in load,
+    );
+  });
+
+  it('soak for ten minutes, where nothing else is said', () => {
+    const load = { open: { rate: 1, profile: 'Soak' as const } };
+    expect(resolveSettings({ ...minimal, workload: { load } }).windowSeconds).toBe(600);
+    expect(resolveSettings({ ...minimal, workload: { load, duration: '2h' } }).windowSeconds).toBe(7200);
+  });
+
   it('turn durations, quantities and money into numbers', () => {
     const settings = resolveSettings({
       ...minimal,

@@ -1,6 +1,7 @@
 import { durationSeconds } from '../../crds/duration.ts';
 import { quantityValue } from '../../crds/quantity.ts';
 import type { ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep/sweep-spec.ts';
+import type { LoadModel } from '../../loadgen/protocol.ts';
 import type { Constraints, Objective } from '../judge/study.ts';
 
 /** A QdrantSweep's spec with every default filled in and every text turned into a number. */
@@ -8,6 +9,8 @@ export interface SweepSettings {
   suspend: boolean;
   onFinish: 'Delete' | 'KeepBest' | 'Keep';
   limit: number;
+  /** How load is offered. */
+  load: LoadModel;
   /** Least length of a measuring window, in seconds and in requests; the finalists' too, so that their figures compare. */
   windowSeconds: number;
   windowRequests: number;
@@ -33,6 +36,8 @@ export interface SweepSettings {
 export const DEFAULT_RECALL = 0.95;
 export const DEFAULT_BUILDS = 12;
 const DEFAULT_ERROR_RATE = 0.001;
+/** A soak is about change over time. */
+const SOAK_SECONDS = 600;
 
 /** Fills in the contract's defaults. The spec has passed its schema, so durations and quantities parse. */
 export function resolveSettings(spec: SweepSpec): SweepSettings {
@@ -40,14 +45,35 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
   const assumed: string[] = [];
   const recall = constraints.recall ?? { min: DEFAULT_RECALL };
   if (!constraints.recall) assumed.push(`constraints.recall is not set: recall ≥ ${DEFAULT_RECALL} is assumed`);
-  if (!spec.objectives) assumed.push('objectives are not set: throughput is maximized');
+  const load = resolveLoad(workload.load);
+  const objectives = spec.objectives ?? [
+    // Only a search for the highest rate can tell what throughput a configuration is capable of.
+    load.kind === 'Saturation'
+      ? { metric: 'throughput' as const, goal: 'Maximize' as const }
+      : { metric: 'latencyP95' as const, goal: 'Minimize' as const },
+  ];
+  if (!spec.objectives) {
+    assumed.push(
+      load.kind === 'Saturation'
+        ? 'objectives are not set: throughput is maximized'
+        : 'objectives are not set: latencyP95 is minimized, for throughput needs workload.load.saturation',
+    );
+  }
+  if (load.kind === 'Closed') {
+    assumed.push(
+      `workload.load.closed: all rates and latencies are of ${load.concurrency} clients that wait for each answer before they ask again; waiting that a slow answer would cause others does not show in them, and they compare only with tools that measure so`,
+    );
+  }
   if (!budget.builds) assumed.push(`budget.builds is not set: at most ${DEFAULT_BUILDS} builds are made`);
   const price = spec.target.kubernetes?.pricePerHour ?? spec.target.external?.pricePerHour;
-  const windowSeconds = workload.duration ? durationSeconds(workload.duration) : 1;
+  const soak = load.kind === 'Open' && load.profile === 'Soak';
+  if (soak && !workload.duration) assumed.push(`workload.duration is not set: a Soak lasts ${SOAK_SECONDS} s`);
+  const windowSeconds = workload.duration ? durationSeconds(workload.duration) : soak ? SOAK_SECONDS : 1;
   return {
     suspend: spec.suspend ?? false,
     onFinish: spec.retention?.onFinish ?? 'Delete',
     limit: workload.limit ?? 10,
+    load,
     windowSeconds,
     windowRequests: workload.duration ? 1 : 1000,
     warmupSeconds: workload.warmup ? durationSeconds(workload.warmup) : 1,
@@ -63,7 +89,7 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
       errorRate: { max: constraints.errorRate?.max ?? DEFAULT_ERROR_RATE },
       ...(constraints.memory ? { memory: { max: quantityValue(constraints.memory.max) } } : {}),
     },
-    objectives: spec.objectives ?? [{ metric: 'throughput', goal: 'Maximize' }],
+    objectives,
     strategy: judge.strategy ?? 'Adaptive',
     seed: judge.seed ?? 1,
     maxBuilds: budget.builds ?? DEFAULT_BUILDS,
@@ -72,4 +98,14 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
     currency: price?.currency,
     assumed,
   };
+}
+
+/** The load model with its defaults; exactly one is given, or none. */
+function resolveLoad(load: NonNullable<SweepSpec['workload']>['load']): LoadModel {
+  if (load?.open) {
+    const { arrivals = 'Poisson', rate, profile = 'Constant' } = load.open;
+    return { kind: 'Open', arrivals, rate, profile };
+  }
+  if (load?.closed) return { kind: 'Closed', concurrency: load.closed.concurrency };
+  return { kind: 'Saturation', arrivals: load?.saturation?.arrivals ?? 'Poisson' };
 }

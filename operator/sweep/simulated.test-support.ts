@@ -174,11 +174,16 @@ export class SimulatedSweep {
       return;
     const { recall, rate } = this.#surface(what.build, what.search);
     const metrics: Metric[] = [{ name: 'recall', value: recall }];
-    if (what.stage !== 'Recall')
-      metrics.push(
-        { name: 'throughput', value: rate * (1 + what.repeat / 1000), unit: '1/s' },
-        { name: 'errorRate', value: 0 },
-      );
+    const again = 1 + what.repeat / 1000;
+    const { load } = this.settings;
+    if (what.stage !== 'Recall') {
+      // A given load is achieved by all alike; what differs is how long an answer takes.
+      const given = load.kind === 'Open' ? load.rate : rate * again;
+      const source = load.kind === 'Saturation' ? {} : { source: load.kind === 'Open' ? 'open loop' : 'closed loop' };
+      metrics.push({ name: 'throughput', value: given, unit: '1/s', ...source }, { name: 'errorRate', value: 0 });
+      if (load.kind !== 'Saturation')
+        metrics.push({ name: 'latencyP95', value: 1000 / (rate * again), unit: 'ms', ...source });
+    }
     const { verdict, reason, message } = judgeSearch({ stage: what.stage, metrics }, this.settings.constraints);
     const record: SearchRecord = {
       ...what,
