@@ -4,11 +4,13 @@ import { percentileMetrics } from '../load/histogram.ts';
 import type { LoadResult, WindowReport } from '../load/load-search.ts';
 import type { SearchMessage, SeriesMessage } from '../protocol.ts';
 import { kinds } from './search-bench.ts';
+import { moreHistograms, namedMetrics, recallMetrics, writeMetrics, type AskedQuery } from './workload-report.ts';
 
 /** The outcome of a load phase as it is published: metrics, bracket, and why it must not count, if so. */
 export function loadReport(
   result: LoadResult,
   fallback: readonly Metric[],
+  asked: readonly AskedQuery[] = [],
 ): Pick<SearchMessage, 'metrics' | 'limited' | 'load'> {
   const { outcome, window, requests, errors } = result;
   const limited = limitedBy(result);
@@ -26,9 +28,8 @@ export function loadReport(
       load: { bracket, offeredRate: 0, achievedRate: 0, requests, errors },
     };
   }
-  const { measured, recall, serverCpu } = window;
-  const metrics: Metric[] = [];
-  if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
+  const { measured, recall, recalls, serverCpu } = window;
+  const metrics = recallMetrics(recall, asked, recalls);
   metrics.push({ name: 'throughput', value: outcome.low, low: outcome.low, high: outcome.high, unit: '1/s' });
   metrics.push(
     ...percentileMetrics('latency', measured.response),
@@ -47,6 +48,7 @@ export function loadReport(
   if (result.peakMemory !== undefined) {
     metrics.push({ name: 'memory', value: result.peakMemory, unit: 'bytes', source: 'process' });
   }
+  metrics.push(...namedMetrics(asked, measured.queries), ...(measured.writes ? writeMetrics(measured.writes) : []));
   return {
     metrics: metrics.filter(({ value }) => Number.isFinite(value)),
     ...(limited ? { limited } : {}),
@@ -60,6 +62,7 @@ export function loadReport(
         response: measured.response.encode(),
         service: measured.service.encode(),
         lateness: measured.lateness.encode(),
+        ...moreHistograms(measured),
       },
     },
   };

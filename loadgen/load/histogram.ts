@@ -32,6 +32,11 @@ export class LatencyHistogram {
     return this.count === 0 ? 0 : this.hdr.getValueAtPercentile(percentile) / 1000;
   }
 
+  /** ms; 0 when nothing was recorded. */
+  get mean(): number {
+    return this.count === 0 ? 0 : this.hdr.mean / 1000;
+  }
+
   get max(): number {
     return this.count === 0 ? 0 : this.hdr.maxValue / 1000;
   }

@@ -1,12 +1,15 @@
-import { RecallTally, type RecallCounter, type RecallEstimate } from '../evaluate/recall.ts';
+import type { RecallEstimate } from '../evaluate/recall.ts';
 import type { LoadRules } from '../protocol.ts';
+import type { AnswerCounter, AnswerTally } from './answers.ts';
 import type { QueryClient } from './client.ts';
+import type { NamedQuestions } from './named-queries.ts';
 import { runWindow, type WindowMeasurement } from './open-loop.ts';
 import { nextStep, startSaturation, type Outcome, type SaturationOptions, type WindowKind } from './saturation.ts';
 import { windowArrivals } from './schedule.ts';
 import { PeakMemory, type ProcessStats } from './server-stats.ts';
 import { clientLimit } from './validity.ts';
 import { judgeWindow, windowSeconds, type Breach } from './window-rules.ts';
+import { judgeWrites, writesLimit, type WindowWrites, type WritesPlan } from './writes.ts';
 
 export interface LoadPlan {
   client: QueryClient;
@@ -14,9 +17,11 @@ export interface LoadPlan {
   connections: number;
   bodies: readonly Buffer[];
   order: Uint32Array;
-  queries: number;
+  named?: NamedQuestions | undefined;
+  /** Makes the writes of each window, where there are any. */
+  writes?: ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => Promise<WindowWrites>) | undefined;
   limit: number;
-  recall: RecallCounter;
+  answers: AnswerCounter;
   rules: LoadRules;
   saturation: SaturationOptions;
   seed: number;
@@ -42,6 +47,8 @@ export interface WindowReport {
 export interface PublishedWindow {
   measured: WindowMeasurement;
   recall?: RecallEstimate;
+  /** By named query, in the workload's order. */
+  recalls?: (RecallEstimate | undefined)[];
   /** Server CPU seconds a request, where they can be read. */
   serverCpu?: number;
 }
@@ -82,7 +89,7 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
 
   const run = async (rate: number, kind: WindowKind | 'Warmup') => {
     const startedAt = (performance.now() - begin) / 1000;
-    const tally = new RecallTally(plan.queries);
+    const tally = plan.answers.tally();
     const cpuBefore = plan.stats?.cpuSeconds();
     const measured = await oneWindow(plan, rate, kind, number, requests, tally);
     const cpuAfter = plan.stats?.cpuSeconds();
@@ -90,8 +97,8 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
     number += 1;
     requests += measured.sentInAll;
     for (const [name, count] of Object.entries(measured.errors)) errors[name] = (errors[name] ?? 0) + count;
-    const breach = judgeWindow(measured, plan.rules);
-    const limit = limitOf(measured, breach, plan);
+    const breach = judgeWindow(measured, plan.rules) ?? judgeWrites(measured.writes, plan.rules);
+    const limit = writesLimit(measured.writes) ?? limitOf(measured, breach, plan);
     await plan.onWindow?.({
       number,
       kind,
@@ -106,7 +113,7 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
       cpuBefore === undefined || cpuAfter === undefined || measured.sentInAll === 0
         ? undefined
         : (cpuAfter - cpuBefore) / measured.sentInAll;
-    return { measured, breach, limit, recall, serverCpu };
+    return { measured, breach, limit, recall, recalls: tally.each(), serverCpu };
   };
 
   try {
@@ -114,12 +121,13 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
     if (plan.rules.warmupSeconds > 0) await run(plan.saturation.startRate, 'Warmup');
     while (state.step.kind === 'Window') {
       const { rate, window } = state.step;
-      const { measured, breach, limit, recall, serverCpu } = await run(rate, window);
+      const { measured, breach, limit, recall, recalls, serverCpu } = await run(rate, window);
       lastBreach = breach ?? lastBreach;
       lastLimit = limit ?? lastLimit;
       if (window === 'Full' && breach === undefined && limit === undefined) {
         published.set(rate, {
           measured,
+          recalls,
           ...(recall ? { recall } : {}),
           ...(serverCpu === undefined ? {} : { serverCpu }),
         });
@@ -128,7 +136,7 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
         sustainable: breach === undefined,
         achieved: measured.achievedRate,
         void: limit !== undefined,
-        latency: breach?.kind === 'Latency',
+        latency: breach?.kind === 'Latency' || breach?.kind === 'Writes',
       });
     }
     const { outcome } = state.step;
@@ -149,13 +157,13 @@ export async function loadSearch(plan: LoadPlan): Promise<LoadResult> {
   }
 }
 
-function oneWindow(
+async function oneWindow(
   plan: LoadPlan,
   rate: number,
   kind: WindowKind | 'Warmup',
   number: number,
   asked: number,
-  tally: RecallTally,
+  tally: AnswerTally,
 ): Promise<WindowMeasurement> {
   const { rules } = plan;
   const full = windowSeconds(rules, rate);
@@ -166,10 +174,12 @@ function oneWindow(
   const seconds = leadSeconds + counted;
   const slowest = Math.max(0, ...rules.latency.map(({ max }) => max)) / 1000;
   const patience = Math.max(BACKLOG_SECONDS, 2 * slowest) + 4 * unloaded;
-  return runWindow({
+  return await runWindow({
     sender: plan.client,
     bodies: plan.bodies,
     order: plan.order,
+    named: plan.named,
+    writes: await plan.writes?.({ window: number, leadSeconds, seconds, searchRate: rate }),
     // Windows go on where the last one ended, so that all queries get their turn.
     orderStart: asked % plan.order.length,
     arrivals: windowArrivals(rate, seconds, plan.seed, 16 + number),
@@ -181,7 +191,7 @@ function oneWindow(
     maxBacklog: Math.max(100, rate * patience),
     latency: kind === 'Warmup' ? [] : rules.latency,
     drainSeconds: DRAIN_SECONDS,
-    onAnswer: (query, ids) => tally.add(query, plan.recall.recall(query, ids)),
+    onAnswer: tally.add,
     ...(plan.signal ? { signal: plan.signal } : {}),
   });
 }

@@ -1,7 +1,9 @@
 import type { SeriesMessage } from '../protocol.ts';
 import type { Ending, OnEnd } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
+import { NamedMeasurements, type NamedMeasurement, type NamedQuestions } from './named-queries.ts';
 import { pace, type OwnWork } from './pacer.ts';
+import type { WindowWrites, WritesMeasurement } from './writes.ts';
 
 /** Whoever sends one query. */
 export interface Sender {
@@ -10,10 +12,14 @@ export interface Sender {
 
 export interface WindowPlan {
   sender: Sender;
-  /** One body a query. */
+  /** One body a question. */
   bodies: readonly Buffer[];
-  /** The order in which queries are asked, over and over. */
+  /** The order in which questions are asked, over and over. */
   order: Uint32Array;
+  /** Which named queries the questions are of, where they are to be told apart. */
+  named?: NamedQuestions | undefined;
+  /** What is written meanwhile. */
+  writes?: WindowWrites | undefined;
   /** Where in the order this window begins. */
   orderStart: number;
   /** Scheduled starts, seconds from the window's beginning, ascending. */
@@ -33,8 +39,8 @@ export interface WindowPlan {
   latency: readonly { percentile: number; max: number }[];
   /** Longest wait for answers after the window's end. */
   drainSeconds: number;
-  /** Takes the ids of an answered query. */
-  onAnswer?: (query: number, ids: Int32Array) => void;
+  /** Takes the ids of an answered question. */
+  onAnswer?: (question: number, ids: Int32Array) => void;
   signal?: AbortSignal;
 }
 
@@ -69,6 +75,9 @@ export interface WindowMeasurement {
   /** Share of requests that had to wait for a free slot. */
   cappedShare: number;
   own: OwnWork;
+  /** The same by named query. */
+  queries?: Map<string, NamedMeasurement>;
+  writes?: WritesMeasurement;
   series: Pick<
     SeriesMessage,
     'second' | 'offeredRate' | 'achievedRate' | 'latencyP50' | 'latencyP95' | 'latencyP99' | 'errors'
@@ -80,7 +89,8 @@ export interface WindowMeasurement {
  * their latency counts from that moment. Above `maxInFlight` they wait for a slot, and still count.
  */
 export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
-  const { arrivals, order, bodies, maxInFlight } = plan;
+  const { arrivals, order, bodies, maxInFlight, writes } = plan;
+  const named = plan.named && new NamedMeasurements(plan.named);
   const total = arrivals.length;
   const leadMs = plan.leadSeconds * 1000;
   const endMs = plan.seconds * 1000;
@@ -127,20 +137,27 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     const scheduledAt = (arrivals[tag] as number) * 1000;
     const latency = now - scheduledAt;
     const second = (seconds[Math.floor(now / 1000)] ??= { completed: 0, errors: 0, latency: histograms() });
+    const question = order[(plan.orderStart + tag) % order.length] as number;
     if (ending === 'ok') {
-      if (now >= leadMs && now <= (measured ?? endMs)) completed += 1;
+      if (now >= leadMs && now <= (measured ?? endMs)) {
+        completed += 1;
+        named?.completed(question);
+      }
       second.completed += 1;
       second.latency.record(latency);
-      plan.onAnswer?.(order[(plan.orderStart + tag) % order.length] as number, ids);
+      plan.onAnswer?.(question, ids);
     } else second.errors += 1;
     if (tag < firstCounted) return;
     if (ending === 'ok') {
+      const service = now - (started[tag] as number);
       measurement.response.record(latency);
-      measurement.service.record(now - (started[tag] as number));
+      measurement.service.record(service);
+      named?.answered(question, latency, service);
       for (const bound of slow) if (latency > bound.max) bound.left -= 1;
     } else {
       errorCount += 1;
       measurement.errors[ending] = (measurement.errors[ending] ?? 0) + 1;
+      named?.failed(question, ending);
     }
   };
 
@@ -164,24 +181,31 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
       while (sent < due && sent - finished < maxInFlight) {
         const at = performance.now() - begin;
         const scheduledAt = (arrivals[sent] as number) * 1000;
+        const question = order[(plan.orderStart + sent) % order.length] as number;
         started[sent] = at;
         if (sent >= firstCounted) {
           // Requests start in order: one that was due while all slots were taken could start only when one was freed.
           if (fullUntil > scheduledAt) capped += 1;
           measurement.lateness.record(at - scheduledAt);
           measurement.ownLateness.record(at - Math.max(scheduledAt, fullUntil));
+          named?.sent(question, at - scheduledAt);
         }
-        const query = order[(plan.orderStart + sent) % order.length] as number;
         sent += 1;
         worked = true;
-        plan.sender.send(bodies[query] as Buffer, sent - 1, onEnd);
+        plan.sender.send(bodies[question] as Buffer, sent - 1, onEnd);
       }
     }
-    const inFlight = sent - finished;
+    let inFlight = sent - finished;
     const over = aborted !== undefined || now >= endMs;
-    const nothingLeft = inFlight === 0 && (aborted !== undefined || sent === total);
+    let nothingLeft = inFlight === 0 && (aborted !== undefined || sent === total);
     const tooLong = over && now > (measured ?? endMs) + plan.drainSeconds * 1000;
-    const next = sent < total && sent === due ? (arrivals[sent] as number) * 1000 - now : over ? 1 : endMs - now;
+    let next = sent < total && sent === due ? (arrivals[sent] as number) * 1000 - now : over ? 1 : endMs - now;
+    if (writes) {
+      if (writes.turn(now, begin, over)) worked = true;
+      inFlight += writes.inFlight;
+      nothingLeft &&= writes.inFlight === 0;
+      next = Math.min(next, writes.untilNext);
+    }
     return { worked, inFlight, untilNext: next, done: over && (nothingLeft || tooLong) };
   });
   closed = true;
@@ -192,6 +216,9 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   if (unanswered > 0) {
     measurement.errors.unanswered = unanswered;
     errorCount += unanswered;
+  }
+  for (let i = firstCounted; named && i < due; i += 1) {
+    named.scheduled(order[(plan.orderStart + i) % order.length] as number);
   }
   return {
     rate: plan.rate,
@@ -208,6 +235,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     cappedShare: scheduled === 0 ? 0 : capped / scheduled,
     own,
     ...measurement,
+    ...(named ? { queries: named.result() } : {}),
+    ...(writes ? { writes: writes.finish(measured ?? endMs) } : {}),
     series: series(seconds, plan.rate),
   };
 }
