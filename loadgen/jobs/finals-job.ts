@@ -79,7 +79,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
         run: arm.run,
         repeat,
         stage: 'Final',
-        ...loadReport(result, recalled.metrics, bench.asked),
+        ...loadReport(result, recalled.metrics, recalled.asked),
         seconds: (performance.now() - start) / 1000,
       });
     }

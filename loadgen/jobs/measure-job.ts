@@ -246,7 +246,7 @@ async function loadOne(
     run: job.run,
     repeat: 0,
     stage: 'Load',
-    ...loadReport(result, recalled.metrics, bench.asked),
+    ...loadReport(result, recalled.metrics, recalled.asked),
     seconds: (performance.now() - start) / 1000,
   });
 }

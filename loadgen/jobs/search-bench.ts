@@ -40,6 +40,8 @@ export interface Recalled {
   recall: RecallEstimate | undefined;
   /** Of the named query with the lowest. */
   worstRecall: number | undefined;
+  /** The named queries whose figures are published apart, each with this recall. */
+  asked: readonly AskedQuery[];
   metrics: Metric[];
   limited?: { reason: Reason; message: string };
 }
@@ -56,7 +58,7 @@ export class SearchBench {
   readonly #writes: Workload['writes'];
   readonly #windowSeconds: number;
   /** Named queries whose figures are published apart. */
-  readonly asked: readonly AskedQuery[];
+  readonly #asked: readonly AskedQuery[];
   #extras: ExtraPoints | undefined;
   readonly #seed: number;
   readonly #stats: ProcessStats | undefined;
@@ -98,7 +100,7 @@ export class SearchBench {
     this.#workload = compileWorkload(dataset, workload, { seed, vectors: this.#vectors });
     this.#writes = workload.writes;
     this.#windowSeconds = options.windowSeconds;
-    this.asked = this.#workload.tellsNames
+    this.#asked = this.#workload.tellsNames
       ? workload.queries.map(({ name }) => ({ name, selectivity: selectivityOf(dataset, name) }))
       : [];
     this.#client = new QueryClient(endpoint, {
@@ -148,8 +150,9 @@ export class SearchBench {
     const recall = tally.estimate();
     const recalls = tally.each();
     const asked = result.answered + result.errorCount;
-    const metrics: Metric[] = recallMetrics(recall, this.asked, recalls);
+    const metrics: Metric[] = recallMetrics(recall, this.#asked, recalls);
     const found = {
+      asked: this.#asked.map((query, index) => ({ ...query, before: recalls[index] })),
       result,
       recall,
       rate: this.#mixRate(result),
@@ -165,7 +168,7 @@ export class SearchBench {
       });
     }
     metrics.push({ name: 'clientCpuPerQuery', value: (result.cpuSeconds / asked) * 1e6, unit: 'µs' });
-    metrics.push(...namedMetrics(this.asked, result.queries).filter(({ name }) => name.startsWith('service')));
+    metrics.push(...namedMetrics(this.#asked, result.queries).filter(({ name }) => name.startsWith('service')));
     if (result.errorCount === 0) return { ...found, metrics };
     metrics.push({ name: 'errorRate', value: result.errorCount / asked });
     const message = `${result.errorCount} of ${asked} queries failed (${kinds(result.errors)})`;
@@ -257,7 +260,7 @@ export class SearchBench {
       windowSeconds: this.#windowSeconds,
       payloadOf: (row) => payloadOf(dataset, row),
     });
-    await this.#extras.clear(this.#rest, this.#endpoint.collection, this.#signal);
+    await this.#extras.clearLeftovers(this.#rest, this.#endpoint.collection, this.#signal);
   }
 
   #windowWrites(): LoadPlan['writes'] {

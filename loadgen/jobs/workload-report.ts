@@ -10,9 +10,14 @@ export interface AskedQuery {
   name: string;
   /** Mean share of base points its filter leaves; absent without a filter. */
   selectivity?: number | undefined;
+  /** Its recall without load, where that was measured before. */
+  before?: RecallEstimate | undefined;
 }
 
-/** Recall of all queries together, and of each named one that is told apart, in their order. */
+/**
+ * Recall of all queries together, and of each named one that is told apart, in their order. Of one that a window asked with
+ * less than half as many query vectors as were asked before the load, that earlier figure says more, and is labelled.
+ */
 export function recallMetrics(
   total: RecallEstimate | undefined,
   asked: readonly AskedQuery[],
@@ -21,10 +26,12 @@ export function recallMetrics(
   const metric = ({ value, low, high }: RecallEstimate): Metric => ({ name: 'recall', value, low, high });
   return [
     ...(total ? [metric(total)] : []),
-    ...asked.flatMap(({ name: query, selectivity }, index) => {
+    ...asked.flatMap(({ name: query, selectivity, before }, index) => {
       const own = each[index];
+      const enough = own && (!before || 2 * own.queries >= before.queries);
+      const shown = enough ? metric(own) : before && { ...metric(before), source: 'before the load' };
       return [
-        ...(own ? [{ ...metric(own), query }] : []),
+        ...(shown ? [{ ...shown, query }] : []),
         ...(selectivity === undefined ? [] : [{ name: 'selectivity' as const, value: selectivity, query }]),
       ];
     }),
@@ -80,9 +87,7 @@ export function writeMetrics({ upserts, deletes, freshness }: WritesMeasurement)
 
 function times(of: Partial<Record<MetricName, [LatencyHistogram, number]>>): Metric[] {
   return Object.entries(of).flatMap(([name, [histogram, percentile]]) =>
-    histogram.count === 0
-      ? []
-      : [{ name: name as MetricName, value: histogram.percentile(percentile), unit: 'ms' }],
+    histogram.count === 0 ? [] : [{ name: name as MetricName, value: histogram.percentile(percentile), unit: 'ms' }],
   );
 }
 

@@ -71,6 +71,7 @@ export class ExtraPoints {
   readonly #copies: readonly number[];
   /** By slot: 1 while the server surely has it. */
   readonly #present: Uint8Array;
+  #there = 0;
   #turn = 0;
   #deleteAt = 0;
   #probes = 0;
@@ -115,7 +116,7 @@ export class ExtraPoints {
     const values = new Float32Array(batch * dimensions);
     const file = await open(dataset.basePath, 'r');
     try {
-      for (let bytes = 0; bodies.length < wanted && (bodies.length === 0 || bytes < MAX_BYTES); ) {
+      for (let bytes = 0; bodies.length < wanted && (bodies.length === 0 || bytes < MAX_BYTES);) {
         const payloads: (string | undefined)[] = [];
         for (let i = 0; i < batch; i += 1) {
           const row = copies[(bodies.length * batch + i) % copies.length] as number;
@@ -193,20 +194,24 @@ export class ExtraPoints {
 
   /** A batch was acknowledged; `probe`: its first point had another id. */
   written(batch: number, probe: boolean): void {
-    const from = batch * this.#batch;
-    this.#present.fill(1, probe ? from + 1 : from, from + this.#batch);
+    for (let slot = batch * this.#batch + (probe ? 1 : 0); slot < (batch + 1) * this.#batch; slot += 1) {
+      if (this.#present[slot] === 1) continue;
+      this.#present[slot] = 1;
+      this.#there += 1;
+    }
   }
 
   /** The id to delete next: of those there the one next in the ring; undefined when there is none. */
   takeForDelete(): number | undefined {
-    for (let tries = 0; tries < this.size; tries += 1) {
+    if (this.#there === 0) return undefined;
+    for (;;) {
       const slot = this.#deleteAt;
       this.#deleteAt = (slot + 1) % this.size;
       if (this.#present[slot] === 0) continue;
       this.#present[slot] = 0;
+      this.#there -= 1;
       return this.#first + slot;
     }
-    return undefined;
   }
 
   /** Writes every slot that is missing, and waits: what deletes of the next window need. */
@@ -214,33 +219,42 @@ export class ExtraPoints {
     for (const [batch, body] of this.#bodies.entries()) {
       const from = batch * this.#batch;
       if (!this.#present.subarray(from, from + this.#batch).includes(0)) continue;
-      await withRetry(
-        () => rest.call('PUT', `${collectionPath(collection)}/points?wait=true`, { body, signal }),
-        { ...DEFAULT_RETRY, signal },
-      );
+      await withRetry(() => rest.call('PUT', `${collectionPath(collection)}/points?wait=true`, { body, signal }), {
+        ...DEFAULT_RETRY,
+        signal,
+      });
       this.written(batch, false);
     }
   }
 
-  /**
-   * Deletes all extra points there may be, of an earlier attempt too, and waits: afterwards the collection holds the
-   * dataset. Nothing is sent where it holds no more than that.
-   */
+  /** Deletes what an earlier attempt may have left, where the collection holds more than the dataset. */
+  async clearLeftovers(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
+    const count = await withRetry(() => exactCount(rest, collection, signal), { ...DEFAULT_RETRY, signal });
+    if (count > this.#first) await this.#delete(rest, collection, MAX_PROBES, signal);
+  }
+
+  /** Deletes all extra points, and waits until that is done: afterwards the collection holds the dataset. */
   async clear(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
-    const retry = { ...DEFAULT_RETRY, signal };
-    if ((await withRetry(() => exactCount(rest, collection, signal), retry)) > this.#first) {
-      const end = this.#first + this.size + MAX_PROBES;
-      for (let from = this.#first; from < end; from += IDS_A_REQUEST) {
-        const ids = Array.from({ length: Math.min(IDS_A_REQUEST, end - from) }, (_, i) => from + i);
-        const body = JSON.stringify({ points: ids });
-        const path = `${collectionPath(collection)}/points/delete?wait=true`;
-        await withRetry(() => rest.call('POST', path, { body, signal }), retry);
-      }
-    }
+    await this.#delete(rest, collection, this.#probes, signal);
     this.#present.fill(0);
+    this.#there = 0;
     this.#turn = 0;
     this.#deleteAt = 0;
     this.#probes = 0;
+  }
+
+  /** Whatever was sent before is applied before, even where it was only acknowledged: updates are applied in order. */
+  async #delete(rest: Rest, collection: string, probes: number, signal: AbortSignal): Promise<void> {
+    const path = `${collectionPath(collection)}/points/delete?wait=true`;
+    const end = this.#first + this.size + probes;
+    for (let from = this.#first; from < end; from += IDS_A_REQUEST) {
+      const ids = Array.from({ length: Math.min(IDS_A_REQUEST, end - from) }, (_, i) => from + i);
+      const body = JSON.stringify({ points: ids });
+      await withRetry(() => rest.call('POST', path, { body, signal, timeoutMilliseconds: 300_000 }), {
+        ...DEFAULT_RETRY,
+        signal,
+      });
+    }
   }
 }
 

@@ -201,9 +201,9 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     const tooLong = over && now > (measured ?? endMs) + plan.drainSeconds * 1000;
     let next = sent < total && sent === due ? (arrivals[sent] as number) * 1000 - now : over ? 1 : endMs - now;
     if (writes) {
-      if (writes.turn(now, begin, over)) worked = true;
+      if (writes.turn(now, begin, aborted !== undefined)) worked = true;
       inFlight += writes.inFlight;
-      nothingLeft &&= writes.inFlight === 0;
+      nothingLeft &&= !writes.pending;
       next = Math.min(next, writes.untilNext);
     }
     return { worked, inFlight, untilNext: next, done: over && (nothingLeft || tooLong) };

@@ -65,22 +65,28 @@ export class WriteStream {
     return this.#next - this.#finished;
   }
 
+  /** Requests still to be sent, or under way. */
+  get pending(): number {
+    return this.#plan.arrivals.length - this.#finished;
+  }
+
   /** ms after the window's beginning at which the next request is due; Infinity after the last. */
   get nextAt(): number {
     return this.#next < this.#plan.arrivals.length ? (this.#plan.arrivals[this.#next] as number) * 1000 : Infinity;
   }
 
-  /** Sends what is due. @returns whether anything was. */
-  turn(now: number, begin: number, over: boolean): boolean {
-    const { arrivals, leadSeconds, maxInFlight, fire } = this.#plan;
+  /** Sends what is due, unless the window was given up. @returns whether anything was. */
+  turn(now: number, begin: number, stopped: boolean): boolean {
+    const { arrivals, leadSeconds, seconds, maxInFlight, fire } = this.#plan;
     this.#begin = begin;
     if (this.#backlogStart === undefined && now >= leadSeconds * 1000) {
       this.#backlogStart = this.#due - this.#finished;
     }
-    if (over) {
+    if (stopped) {
       this.#backlogEnd ??= this.#due - this.#finished;
       return false;
     }
+    if (now >= seconds * 1000) this.#backlogEnd ??= arrivals.length - this.#finished;
     while (this.#due < arrivals.length && (arrivals[this.#due] as number) * 1000 <= now) {
       if ((arrivals[this.#due] as number) >= leadSeconds) this.#scheduled += 1;
       this.#due += 1;

@@ -22,10 +22,12 @@ export interface WriteSender extends Sender {
 export interface WindowWrites {
   /** Requests under way. */
   readonly inFlight: number;
+  /** Whether anything is under way or still to be sent. */
+  readonly pending: boolean;
   /** ms from the last turn until something is due. */
   readonly untilNext: number;
-  /** Sends what is due `now` ms after the window's beginning; nothing new once it is over. */
-  turn(now: number, begin: number, over: boolean): boolean;
+  /** Sends what is due `now` ms after the window's beginning; nothing new once it was given up. */
+  turn(now: number, begin: number, stopped: boolean): boolean;
   finish(endMs: number): WritesMeasurement;
 }
 
@@ -96,20 +98,24 @@ export function windowWrites(plan: WritesPlan): WindowWrites {
     });
   }
   const all = Object.values(streams);
-  let closing = false;
+  let closed = false;
   return {
     get inFlight() {
       return all.reduce((sum, stream) => sum + stream.inFlight, probe?.inFlight ?? 0);
     },
     get untilNext() {
       const next = probe?.nextAt ?? Infinity;
-      return (closing ? next : all.reduce((least, { nextAt }) => Math.min(least, nextAt), next)) - at;
+      return (closed ? next : all.reduce((least, { nextAt }) => Math.min(least, nextAt), next)) - at;
     },
-    turn(now, begin, over) {
+    get pending() {
+      if (probe && probe.inFlight > 0) return true;
+      return all.some((stream) => (closed ? stream.inFlight : stream.pending) > 0);
+    },
+    turn(now, begin, stopped) {
       at = now;
-      closing = over;
+      closed = stopped;
       let worked = probe?.turn(now, begin) ?? false;
-      for (const stream of all) if (stream.turn(now, begin, over)) worked = true;
+      for (const stream of all) if (stream.turn(now, begin, stopped)) worked = true;
       return worked;
     },
     finish(endMs) {
