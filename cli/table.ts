@@ -19,7 +19,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 type Shown = Pick<MeasuredConfiguration, 'metrics'>;
 
 function cell({ metrics }: Shown, name: string, digits: number, scale = 1): string {
-  const metric = metrics.find((item) => item.name === name);
+  const metric = metrics.find((item) => item.name === name && item.query === undefined);
   if (!metric) return '–';
   const number = (value: number): string => (value * scale).toFixed(digits);
   const interval =

@@ -21,19 +21,14 @@ describe('fields this version cannot do', () => {
       'spec.dataset.vectors.queries.column',
       'spec.dataset.vectors.payload',
       'spec.dataset.vectors.queryVariables',
-      'spec.workload.preset',
-      'spec.workload.withPayload',
       'spec.workload.payloadIndexes',
-      'spec.workload.queries',
-      'spec.workload.writes',
       'spec.loadgen',
-      'spec.constraints.recall.perQuery',
       'spec.judge.llm',
       'spec.budget.cost',
       'spec.parallelism',
     ]);
     expect(errors).toContainEqual({
-      field: 'spec.workload.writes',
+      field: 'spec.loadgen',
       message: 'not supported by this version; leave it out',
     });
     expect(errors).toContainEqual({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PROFILES } from '../crds/common/profiles.ts';
 import { sweepSpecSchema } from '../crds/sweep/sweep-spec.ts';
 import { REASONS } from '../operator/judge/verdict.ts';
+import { namedQueriesSchema, payloadIndexSchema } from './workload.ts';
 
 /**
  * What passes between whoever starts a load generator (the local CLI, the operator) and its process: one job in,
@@ -73,6 +74,8 @@ export const loadRulesSchema = z.strictObject({
   load: loadModelSchema.optional(),
   /** Least recall@limit a search must reach to be worth loading. */
   recallMin: z.number().min(0).max(1),
+  /** Whether each named query must reach it, not all together. */
+  recallPerQuery: z.boolean().optional(),
   /** Latency limits in ms, counted from the scheduled start. */
   latency: z.array(z.strictObject({ percentile: z.number(), max: z.number() })).max(4),
   /** Largest share of failed requests. */
@@ -87,11 +90,32 @@ export const loadRulesSchema = z.strictObject({
 });
 export type LoadRules = z.output<typeof loadRulesSchema>;
 
+const ratePerSecond = z.number().gt(0).max(1e6);
+
+/** What is asked of a build while it is measured. Absent: every query alike, without filter and payload, only reads. */
+export const workloadSchema = z.strictObject({
+  queries: namedQueriesSchema,
+  /** Whether answers carry payloads. */
+  withPayload: z.boolean(),
+  /** Payload indexes made before the upload. */
+  payloadIndexes: z.array(payloadIndexSchema).max(16),
+  /** Writes beside the searches: requests a second, and points in one upsert. A delete takes one point. */
+  writes: z
+    .strictObject({
+      upserts: z.strictObject({ rate: ratePerSecond, batch: z.int().min(1).max(10_000) }).optional(),
+      deletes: z.strictObject({ rate: ratePerSecond }).optional(),
+    })
+    .optional(),
+});
+export type Workload = z.output<typeof workloadSchema>;
+
 /** Fetch or make the dataset, check it, compute the ground truth; nothing is spent before this has passed. */
 export const prepareJobSchema = z.strictObject({
   kind: z.literal('Prepare'),
   dataset: datasetSource,
   limit: z.int().min(1).max(1000),
+  /** The sorts of queries: each with a filter gets a ground truth of its own. */
+  queries: namedQueriesSchema.optional(),
   /** Folder that keeps prepared datasets, keyed by content. */
   cacheDir: z.string().max(4096),
 });
@@ -108,6 +132,7 @@ export const measureJobSchema = z.strictObject({
   /** Folder of the prepared dataset, from the Prepare job. */
   datasetDir: z.string().max(4096),
   limit: z.int().min(1).max(1000),
+  workload: workloadSchema.optional(),
   /** The collection's body as it was created: what readback is compared with. */
   collectionBody: z.record(z.string().max(63), z.unknown()),
   searches: z.array(plannedSearchSchema).min(1).max(1024),
@@ -133,6 +158,7 @@ export const finalsJobSchema = z.strictObject({
   seed: z.int().min(0),
   datasetDir: z.string().max(4096),
   limit: z.int().min(1).max(1000),
+  workload: workloadSchema.optional(),
   rules: loadRulesSchema,
   isolation: isolationSchema.optional(),
   repeats: z.int().min(1).max(20),
@@ -165,7 +191,12 @@ const metric = z.strictObject({
   high: z.number().optional(),
   unit: z.string().max(16).optional(),
   source: z.string().max(128).optional(),
+  /** The named query it is of; of all together, where absent. */
+  query: z.string().max(63).optional(),
 });
+
+/** Most metrics of one search: totals, and those of every named query. */
+const MAX_METRICS = 320;
 
 /** Where the load generator is, for people: phase, how much of how much, how fast. */
 export const progressMessageSchema = z.strictObject({
@@ -211,7 +242,7 @@ export const searchMessageSchema = z.strictObject({
   run: z.string().max(128),
   repeat: z.int().min(0),
   stage: z.enum(['Recall', 'Load', 'Final']),
-  metrics: z.array(metric).max(64),
+  metrics: z.array(metric).max(MAX_METRICS),
   /** Why these numbers must not be published as the server's: ClientLimited, Unstable, ServerErrors, NoSustainableRate, … */
   limited: z.strictObject({ reason: z.enum(REASONS), message: z.string().max(1024) }).optional(),
   /** How the load went: rates in 1/s, requests sent, errors by kind. */
@@ -238,8 +269,11 @@ export const searchMessageSchema = z.strictObject({
         .optional(),
       /** Little's law: requests in flight on average, and as rate × mean response has it. */
       little: z.strictObject({ inFlight: z.number(), expected: z.number() }).optional(),
-      /** HdrHistograms (V2, compressed, base64) in µs of the published window: response, service, lateness. */
-      histograms: z.record(z.string().max(32), z.string().max(100_000)).optional(),
+      /**
+       * HdrHistograms (V2, compressed, base64) in µs of the published window: response, service, lateness; the same of
+       * one named query as `response/NAME`, of writes as `upserts/response`.
+       */
+      histograms: z.record(z.string().max(80), z.string().max(100_000)).optional(),
     })
     .optional(),
   seconds: z.number().min(0),

@@ -281,6 +281,73 @@ describe('a Measure job', () => {
     expect(searches).toEqual([]);
   });
 
+  it('tells named queries apart, writes beside them, and leaves the collection as it was', async () => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    const stub = await stubWith();
+    const workload: MeasureJob['workload'] = {
+      queries: [
+        { name: 'often', weight: 3 },
+        { name: 'seldom', weight: 1 },
+      ],
+      withPayload: true,
+      payloadIndexes: [],
+      writes: { upserts: { rate: 200, batch: 4 }, deletes: { rate: 50 } },
+    };
+    const { code, last, searches, messages } = await run(
+      measureJob(stub.url, dir, {
+        workload,
+        searches: measureJob('', '').searches.slice(0, 1),
+        rules: { ...rules, windowSeconds: 0.3, recallPerQuery: true },
+      }),
+    );
+    expect([code, last]).toEqual([0, { type: 'done' }]);
+    const [recalled, loaded] = searches;
+    const named = (message: SearchMessage | undefined, name: string) =>
+      message?.metrics.filter((metric) => metric.name === name).map(({ query, value }) => [query, value]);
+    for (const message of [recalled, loaded]) {
+      expect(named(message, 'recall')).toEqual([
+        [undefined, 1],
+        ['often', 1],
+        ['seldom', 1],
+      ]);
+    }
+    expect(named(recalled, 'serviceP95')?.map(([query]) => query)).toEqual(['often', 'seldom']);
+    expect(stub.points.size).toBe(200);
+    const written = stub.seen.filter((request) => request.includes('wait=false'));
+    expect(written.filter((request) => request.startsWith('PUT')).length).toBeGreaterThan(10);
+    expect(written.filter((request) => request.startsWith('POST')).length).toBeGreaterThan(2);
+    const series = messages.filter(({ type }) => type === 'series');
+    expect(series.length).toBeGreaterThan(0);
+    // A busy machine may spoil the load; then no figure of it is published.
+    if (loaded?.limited) return;
+    expect(named(loaded, 'latencyP95')?.map(([query]) => query)).toEqual([undefined, 'often', 'seldom']);
+    for (const name of [
+      'upsertRate',
+      'upsertP95',
+      'deleteRate',
+      'deleteServiceP50',
+      'freshnessP95',
+      'freshnessSinceSentP50',
+    ]) {
+      expect(named(loaded, name)?.map(([query]) => query)).toEqual([undefined]);
+    }
+    expect(Object.keys(loaded?.load?.histograms ?? {})).toEqual([
+      'response',
+      'service',
+      'lateness',
+      'response/often',
+      'service/often',
+      'response/seldom',
+      'service/seldom',
+      'upserts/response',
+      'upserts/service',
+      'deletes/response',
+      'deletes/service',
+      'freshness',
+    ]);
+  });
+
   it('refuses a collection that is not empty, a dataset that is gone, and one prepared for fewer hits', async () => {
     await using folder = await temporaryFolder();
     const { dir } = await smallDataset(folder.path);

@@ -13,7 +13,7 @@ import { upsertBody, upsertBytes } from '../../loadgen/ingest/encode.ts';
 import { batchRows, upload } from '../../loadgen/ingest/upload.ts';
 import { QueryClient } from '../../loadgen/load/client.ts';
 import { runClosedLoop } from '../../loadgen/load/closed-loop.ts';
-import { encodeQueries, queryBodies } from '../../loadgen/load/queries.ts';
+import { plainBodies } from './plain-bodies.ts';
 import { localAccess } from '../../loadgen/net/access.ts';
 import { ANYWHERE } from '../../loadgen/net/address-rules.ts';
 import { Rest } from '../../loadgen/rest.ts';
@@ -190,7 +190,7 @@ async function compareExact(url: string, collection: string, dataset: Dataset): 
   try {
     const { errorCount } = await runClosedLoop({
       sender: client,
-      bodies: queryBodies(encodeQueries(dataset), LIMIT, { exact: true }),
+      bodies: plainBodies(dataset, LIMIT, { exact: true }),
       queries: Uint32Array.from({ length: queries }, (_, i) => i),
       concurrency: 4,
       maxSeconds: 300,

@@ -10,7 +10,7 @@ import { upload } from '../../loadgen/ingest/upload.ts';
 import { QueryClient } from '../../loadgen/load/client.ts';
 import { runClosedLoop } from '../../loadgen/load/closed-loop.ts';
 import { runWindow } from '../../loadgen/load/open-loop.ts';
-import { encodeQueries, queryBodies } from '../../loadgen/load/queries.ts';
+import { plainBodies } from './plain-bodies.ts';
 import { windowArrivals } from '../../loadgen/load/schedule.ts';
 import { PeakMemory, ProcessStats } from '../../loadgen/load/server-stats.ts';
 import { localAccess } from '../../loadgen/net/access.ts';
@@ -141,7 +141,7 @@ async function search(
   const tally = new RecallTally(queries);
   const common = {
     sender: client,
-    bodies: queryBodies(encodeQueries(dataset), LIMIT, {}),
+    bodies: plainBodies(dataset, LIMIT, {}),
     onAnswer: (query: number, ids: Int32Array) => tally.add(query, counter.recall(query, ids)),
   };
   try {

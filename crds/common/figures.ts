@@ -11,6 +11,7 @@ export const metric = z.strictObject({
   high: z.number().optional().describe('Upper end of the 95 % confidence interval.'),
   unit: z.string().max(16).optional().describe('Unit of the value.'),
   source: z.string().max(128).optional().describe('Where the value was read.'),
+  query: z.string().max(63).optional().describe('The named query it is of. Absent: of all together.'),
 });
 
 /** A value that was not measured yet. */

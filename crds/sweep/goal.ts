@@ -4,7 +4,7 @@ import { listOf } from '../common/lists.ts';
 import { quantity } from '../common/texts.ts';
 import { mutable } from '../mutability.ts';
 import { withRule } from '../rules.ts';
-import { choice, notYetWhen } from '../support.ts';
+import { choice } from '../support.ts';
 
 /** What breaks one of these is never recommended. */
 export const constraints = mutable(
@@ -13,7 +13,8 @@ export const constraints = mutable(
       recall: z
         .strictObject({
           min: z.number().min(0).max(1).describe('Least recall@limit, from 0 to 1.'),
-          perQuery: notYetWhen(z.boolean(), { is: (value) => value === true, instead: 'leave it out or set false' })
+          perQuery: z
+            .boolean()
             .optional()
             .describe('Whether each named query must reach it, not only all on average. Default false.'),
         })

@@ -6,6 +6,7 @@ import { mutable } from '../mutability.ts';
 import { withRule } from '../rules.ts';
 import { notYet, notYetWhen } from '../support.ts';
 import { payloadType } from './dataset.ts';
+import { LATER_PRESETS, PRESETS } from './presets.ts';
 
 const payloadIndexes = listByKey(
   z.strictObject({
@@ -35,18 +36,21 @@ const queries = listByKey(
   .min(1)
   .describe('What is asked, by weight. Omitted: every query alike, without a filter.');
 
-const rate = z.number().gt(0).max(1e6).describe('How many a second.');
+const rate = (description: string) => z.number().gt(0).max(1e6).describe(description);
 
 const writes = withRule(
   z.strictObject({
     upserts: z
       .strictObject({
-        rate,
+        rate: rate('Requests a second, whatever the answers take.'),
         batch: z.int().min(1).max(10_000).optional().describe('Points in one request. Default 1.'),
       })
       .optional()
-      .describe('Points to upsert.'),
-    deletes: z.strictObject({ rate }).optional().describe('Points to delete.'),
+      .describe('Points to upsert: copies, beside the dataset, of points that are no right answer to any query.'),
+    deletes: z
+      .strictObject({ rate: rate('Points a second, one in a request.') })
+      .optional()
+      .describe('Points to delete, of those upserted beside the dataset.'),
   }),
   {
     rule: 'has(self.upserts) || has(self.deletes)',
@@ -59,20 +63,24 @@ const writes = withRule(
 export const workload = mutable(
   z
     .strictObject({
-      preset: notYet(
+      preset: notYetWhen(
         z
           .string()
           .max(63)
           .regex(/^[A-Z][A-Za-z0-9]*$/, 'must be the name of a preset, such as Filtered')
-          .describe('A documented table of the values below. What is set beside it overrides it.'),
-      ),
+          .describe(
+            `A documented table of the values below: ${Object.keys(PRESETS).join(', ')}. What is set beside it overrides it.`,
+          ),
+        {
+          is: (name) => LATER_PRESETS.some((later) => later === name),
+          instead: `dataset has no place for sparse vectors yet, so that dense and sparse ones cannot be searched together; use one of ${Object.keys(PRESETS).join(', ')}`,
+        },
+      ).optional(),
       limit: z.int().min(1).max(1000).optional().describe('Hits a query asks for, the k of recall@k. Default 10.'),
-      withPayload: notYetWhen(z.boolean(), { is: (value) => value === true, instead: 'leave it out or set false' })
-        .optional()
-        .describe('Whether answers carry payloads. Default false.'),
+      withPayload: z.boolean().optional().describe('Whether answers carry payloads. Default false.'),
       payloadIndexes: notYet(payloadIndexes),
-      queries: notYet(queries),
-      writes: notYet(writes),
+      queries: queries.optional(),
+      writes: writes.optional(),
       load: load('How load is offered: exactly one of saturation, open, closed. Default: saturation.', {}).optional(),
       duration: duration('One measuring window. Default: the longer of 1 s and 1,000 requests.', {
         min: '100ms',

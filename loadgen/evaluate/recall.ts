@@ -66,29 +66,35 @@ export class RecallTally {
     this.#counts[query] = (this.#counts[query] as number) + 1;
   }
 
-  /**
-   * Mean with a 95 % interval by the normal approximation; where all queries agree on 0 or 1, by the rule of three
-   * (Hanley, Lippman-Hand 1983), since no spread seen does not mean none. Undefined without a query.
-   */
+  /** Mean recall by query; NaN where it was not asked. */
+  means(): Float64Array {
+    return this.#sums.map((sum, query) => sum / (this.#counts[query] as number));
+  }
+
+  /** The mean over queries. Undefined without one. */
   estimate(): RecallEstimate | undefined {
-    const means: number[] = [];
-    this.#counts.forEach((count, query) => {
-      if (count > 0) means.push((this.#sums[query] as number) / count);
-    });
+    const means = this.means().filter((mean) => !Number.isNaN(mean));
     const queries = means.length;
     if (queries === 0) return undefined;
     const value = means.reduce((sum, mean) => sum + mean, 0) / queries;
     const variance = queries < 2 ? 0 : means.reduce((sum, mean) => sum + (mean - value) ** 2, 0) / (queries - 1);
-    const standardError = Math.sqrt(variance / queries);
-    const half = standardError > 0 ? 1.96 * standardError : Math.min(1, 3 / queries);
-    return {
-      value,
-      standardError,
-      low: standardError === 0 && value === 0 ? 0 : Math.max(0, value - half),
-      high: standardError === 0 && value === 1 ? 1 : Math.min(1, value + half),
-      queries,
-    };
+    return recallEstimate(value, Math.sqrt(variance / queries), queries);
   }
+}
+
+/**
+ * A mean with its 95 % interval by the normal approximation; where all queries agree on 0 or 1, by the rule of three
+ * (Hanley, Lippman-Hand 1983), since no spread seen does not mean none.
+ */
+export function recallEstimate(value: number, standardError: number, queries: number): RecallEstimate {
+  const half = standardError > 0 ? 1.96 * standardError : Math.min(1, 3 / queries);
+  return {
+    value,
+    standardError,
+    low: standardError === 0 && value === 0 ? 0 : Math.max(0, value - half),
+    high: standardError === 0 && value === 1 ? 1 : Math.min(1, value + half),
+    queries,
+  };
 }
 
 /** Answers that are remembered at most, in ids. */

@@ -47,6 +47,8 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
         rules: endpointRules(endpoint, access),
         dataset,
         limit: job.limit,
+        workload: job.workload,
+        windowSeconds: job.rules.windowSeconds,
         seed: job.seed,
         serverCores: job.isolation?.serverCores.length,
         connections: connectionsFor(job.rules),
@@ -78,7 +80,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
         run: arm.run,
         repeat,
         stage: 'Final',
-        ...loadReport(result, recalled.metrics),
+        ...loadReport(result, recalled.metrics, recalled.asked),
         seconds: (performance.now() - start) / 1000,
       });
     }

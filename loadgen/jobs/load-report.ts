@@ -6,11 +6,13 @@ import type { WindowMeasurement } from '../load/open-loop.ts';
 import type { SearchMessage, SeriesMessage } from '../protocol.ts';
 import { littlesLaw } from '../load/stationarity.ts';
 import { kinds } from './search-bench.ts';
+import { moreHistograms, namedMetrics, recallMetrics, writeMetrics, type AskedQuery } from './workload-report.ts';
 
 /** The outcome of a load phase as it is published: metrics, rates, and why it must not count, if so. */
 export function loadReport(
   result: LoadResult,
   fallback: readonly Metric[],
+  asked: readonly AskedQuery[] = [],
 ): Pick<SearchMessage, 'metrics' | 'limited' | 'load'> {
   const { outcome, window, requests, errors } = result;
   const limited = limitedBy(result);
@@ -25,9 +27,8 @@ export function loadReport(
       load: { kind, ...ends, ...ownFigures(result), offeredRate: 0, achievedRate: 0, requests, errors },
     };
   }
-  const { measured, recall, serverCpu } = window;
-  const metrics: Metric[] = [];
-  if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
+  const { measured, recall, recalls, serverCpu } = window;
+  const metrics = recallMetrics(recall, asked, recalls);
   const labelled = outcome.kind === 'Measured' ? { source: loadLabel(outcome.load) } : {};
   const timed = [
     ...percentileMetrics('latency', measured.response),
@@ -48,6 +49,7 @@ export function loadReport(
   if (result.peakMemory !== undefined) {
     metrics.push({ name: 'memory', value: result.peakMemory, unit: 'bytes', source: 'process' });
   }
+  metrics.push(...namedMetrics(asked, measured.queries), ...(measured.writes ? writeMetrics(measured.writes) : []));
   return {
     metrics: metrics.filter(({ value }) => Number.isFinite(value)),
     ...(limited ? { limited } : {}),
@@ -63,6 +65,7 @@ export function loadReport(
         response: measured.response.encode(),
         service: measured.service.encode(),
         lateness: measured.lateness.encode(),
+        ...moreHistograms(measured),
       },
     },
   };

@@ -145,6 +145,8 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
     rules: endpointRules(job.endpoint, context.access),
     dataset,
     limit: job.limit,
+    workload: job.workload,
+    windowSeconds: job.rules.windowSeconds,
     seed: job.seed,
     serverCores: job.isolation?.serverCores.length,
     connections: connectionsFor(job.rules),
@@ -176,7 +178,7 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
       });
       // Searches the server refuses are not candidates for load.
       if (recalled.limited || !recalled.recall) continue;
-      probed.push({ planned, recall: recalled.recall.value, probeRate: recalled.result.rate, recalled });
+      probed.push({ planned, recall: judgedRecall(job, recalled), probeRate: recalled.rate, recalled });
     }
     progress.say('Recall', total, total, undefined, false);
 
@@ -194,13 +196,18 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
   }
 }
 
+/** The recall that has to be enough: of all queries together, or of the worst named one; 0 where one was not measured. */
+function judgedRecall(job: MeasureJob, { recall, worstRecall }: Recalled): number {
+  return (job.rules.recallPerQuery ? worstRecall : recall?.value) ?? 0;
+}
+
 /** Searches to load: those marked `Always`, and the cheapest that are good enough, in the plan's order. */
 async function worthLoading(job: MeasureJob, probed: readonly Probed[], bench: SearchBench): Promise<Probed[]> {
   const filled: Probed[] = [];
   for (const search of probed) {
     // An earlier attempt's rate is of another build: probe anew, so that rates compare.
     const recalled = search.recalled ?? (await bench.recall(search.planned.params));
-    filled.push({ ...search, recalled, probeRate: recalled.result.rate });
+    filled.push({ ...search, recalled, probeRate: recalled.rate });
   }
   const chosen = new Set(
     boundary(
@@ -227,7 +234,7 @@ async function loadOne(
   const result = await bench.load(
     planned.params,
     job.rules,
-    { startRate: Math.max(0.1, recalled.result.rate * START_SHARE) },
+    { startRate: Math.max(0.1, recalled.rate * START_SHARE) },
     recalled.result.service.percentile(50),
     async (report) => {
       say(`${report.kind} ${report.measured.rate.toFixed(0)}/s ${report.limit ?? report.breach?.kind ?? 'sustained'}`);
@@ -240,7 +247,7 @@ async function loadOne(
     run: job.run,
     repeat: 0,
     stage: 'Load',
-    ...loadReport(result, recalled.metrics),
+    ...loadReport(result, recalled.metrics, recalled.asked),
     seconds: (performance.now() - start) / 1000,
   });
 }

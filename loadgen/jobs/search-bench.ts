@@ -1,19 +1,25 @@
 import type { Metric } from '../../operator/judge/metrics.ts';
 import type { Reason } from '../../operator/judge/verdict.ts';
 import type { Dataset } from '../datasets/dataset.ts';
+import { waitUntilReady } from '../ingest/readiness.ts';
 import { mustBeUntouched } from '../ingest/untouched.ts';
-import { RecallCounter, RecallTally, type RecallEstimate } from '../evaluate/recall.ts';
+import { RecallCounter, type RecallEstimate } from '../evaluate/recall.ts';
 import { errorText, JobError } from '../job-error.ts';
+import { AnswerCounter } from '../load/answers.ts';
 import { QueryClient } from '../load/client.ts';
 import { runClosedLoop, type ClosedLoopResult } from '../load/closed-loop.ts';
-import { loadSearch, type LoadResult, type WindowReport } from '../load/load-search.ts';
-import { encodeQueries, queryBodies } from '../load/queries.ts';
+import { ExtraPoints } from '../load/extra-points.ts';
+import { loadSearch, type LoadPlan, type LoadResult, type WindowReport } from '../load/load-search.ts';
+import { payloadOf, selectivityOf, truthOf } from '../load/payload-parts.ts';
+import { encodeQueries } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
-import { queryOrder } from '../load/schedule.ts';
 import { ProcessStats } from '../load/server-stats.ts';
+import { compileWorkload, PLAIN_WORKLOAD, questionBodies, type CompiledWorkload } from '../load/workload.ts';
+import { windowWrites } from '../load/writes.ts';
 import type { AddressRules } from '../net/address-rules.ts';
-import type { Endpoint, LoadRules } from '../protocol.ts';
+import type { Endpoint, LoadRules, Workload } from '../protocol.ts';
 import { collectionPath, Rest } from '../rest.ts';
+import { namedMetrics, recallMetrics, type AskedQuery } from './workload-report.ts';
 
 /** Most requests under way. */
 const CONNECTIONS = 1024;
@@ -22,10 +28,20 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const RECALL_MAX_SECONDS = 300;
 /** Queries before the first recall phase that are not counted: connections, the server's and our own warm-up. */
 const WARM_QUERIES = 400;
+/** Connections for writes beside the searches, and for looking for what was written. */
+const WRITE_CONNECTIONS = 768;
+/** Longest wait until what was written beside the searches is gone. */
+const SETTLE_SECONDS = 600;
 
 export interface Recalled {
   result: ClosedLoopResult;
+  /** Answers a second, as fast as the workload's mix would be: the closed loop asks each named query equally often. */
+  rate: number;
   recall: RecallEstimate | undefined;
+  /** Of the named query with the lowest. */
+  worstRecall: number | undefined;
+  /** The named queries whose figures are published apart, each with this recall. */
+  asked: readonly AskedQuery[];
   metrics: Metric[];
   limited?: { reason: Reason; message: string };
 }
@@ -38,7 +54,12 @@ export class SearchBench {
   readonly #vectors: readonly Buffer[];
   readonly #client: QueryClient;
   readonly #rest: Rest;
-  readonly #order: Uint32Array;
+  readonly #workload: CompiledWorkload;
+  readonly #writes: Workload['writes'];
+  readonly #windowSeconds: number;
+  /** Named queries whose figures are published apart. */
+  readonly #asked: readonly AskedQuery[];
+  #extras: ExtraPoints | undefined;
   readonly #seed: number;
   readonly #stats: ProcessStats | undefined;
   readonly #concurrency: number;
@@ -52,6 +73,10 @@ export class SearchBench {
     rules: AddressRules;
     dataset: Dataset;
     limit: number;
+    /** Default: every query alike. */
+    workload?: Workload | undefined;
+    /** Least length of a measuring window. */
+    windowSeconds: number;
     seed: number;
     /** Cores the engine has, where known. */
     serverCores: number | undefined;
@@ -74,11 +99,18 @@ export class SearchBench {
     this.#seed = seed;
     this.#signal = signal;
     this.#vectors = options.vectors ?? encodeQueries(dataset);
-    this.#order = queryOrder(dataset.meta.queries, seed);
     this.#connections = Math.max(CONNECTIONS, options.connections ?? 0);
+    const workload = options.workload ?? PLAIN_WORKLOAD;
+    this.#workload = compileWorkload(dataset, workload, { seed, vectors: this.#vectors });
+    this.#writes = workload.writes;
+    this.#windowSeconds = options.windowSeconds;
+    this.#asked = this.#workload.tellsNames
+      ? workload.queries.map(({ name }) => ({ name, selectivity: selectivityOf(dataset, name) }))
+      : [];
     this.#client = new QueryClient(endpoint, {
       limit,
-      connections: this.#connections,
+      connections: this.#connections + (workload.writes ? WRITE_CONNECTIONS : 0),
+      withPayload: workload.withPayload,
       timeoutMilliseconds: REQUEST_TIMEOUT_MS,
       rules,
     });
@@ -89,25 +121,27 @@ export class SearchBench {
 
   /** Asks every query once, a few at a time: recall, and how fast the server is with that. */
   async recall(params: Readonly<Record<string, unknown>>): Promise<Recalled> {
-    const bodies = queryBodies(this.#vectors, this.#limit, params);
-    const counter = this.#counter();
+    await this.#prepareWrites();
+    const { named, each, order } = this.#workload;
+    const bodies = questionBodies(this.#workload, this.#vectors, this.#limit, params);
     const plan = {
       sender: this.#client,
       bodies,
+      named,
       concurrency: this.#concurrency,
       maxSeconds: RECALL_MAX_SECONDS,
       signal: this.#signal,
     };
     if (!this.#warm) {
-      await runClosedLoop({ ...plan, queries: this.#order.subarray(0, WARM_QUERIES), maxSeconds: 1 });
+      await runClosedLoop({ ...plan, queries: order.subarray(0, WARM_QUERIES), maxSeconds: 1 });
       this.#warm = true;
     }
-    const tally = new RecallTally(this.#dataset.meta.queries);
+    const tally = this.#answers().tally();
     const cpuBefore = this.#stats?.cpuSeconds();
     const result = await runClosedLoop({
       ...plan,
-      queries: this.#order,
-      onAnswer: (query, ids) => tally.add(query, counter.recall(query, ids)),
+      queries: each,
+      onAnswer: tally.add,
     });
     const cpuAfter = this.#stats?.cpuSeconds();
     await this.#mustBeUntouched();
@@ -118,9 +152,17 @@ export class SearchBench {
       );
     }
     const recall = tally.estimate();
+    const recalls = tally.each();
     const asked = result.answered + result.errorCount;
-    const metrics: Metric[] = [];
-    if (recall) metrics.push({ name: 'recall', value: recall.value, low: recall.low, high: recall.high });
+    const metrics: Metric[] = recallMetrics(recall, this.#asked, recalls);
+    const found = {
+      asked: this.#asked.map((query, index) => ({ ...query, before: recalls[index] })),
+      result,
+      recall,
+      rate: this.#mixRate(result),
+      // One that was not measured may be any.
+      worstRecall: recalls.includes(undefined) ? undefined : Math.min(...recalls.map((own) => own?.value ?? 0)),
+    };
     if (cpuBefore !== undefined && cpuAfter !== undefined) {
       metrics.push({
         name: 'serverCpuPerQuery',
@@ -130,11 +172,30 @@ export class SearchBench {
       });
     }
     metrics.push({ name: 'clientCpuPerQuery', value: (result.cpuSeconds / asked) * 1e6, unit: 'µs' });
-    if (result.errorCount === 0) return { result, recall, metrics };
+    metrics.push(...namedMetrics(this.#asked, result.queries).filter(({ name }) => name.startsWith('service')));
+    if (result.errorCount === 0) return { ...found, metrics };
     metrics.push({ name: 'errorRate', value: result.errorCount / asked });
     const message = `${result.errorCount} of ${asked} queries failed (${kinds(result.errors)})`;
-    const why = await this.#firstError(bodies[this.#order[0] as number] as Buffer);
-    return { result, recall, metrics, limited: { reason: 'ServerErrors', message: `${message}${why}` } };
+    const why = await this.#firstError(bodies[this.#failing(result)] as Buffer);
+    return { ...found, metrics, limited: { reason: 'ServerErrors', message: `${message}${why}` } };
+  }
+
+  /** A question of the named query that failed most often. */
+  #failing({ queries }: ClosedLoopResult): number {
+    const { rows, order } = this.#workload;
+    const counts = [...(queries?.values() ?? [])].map(({ errorCount }) => errorCount);
+    return counts.length === 0 ? (order[0] as number) : counts.indexOf(Math.max(...counts)) * rows.length;
+  }
+
+  /** What the closed loop's rate would be with each named query as often as its weight says. */
+  #mixRate({ rate, queries }: ClosedLoopResult): number {
+    if (!queries) return rate;
+    const { weights } = this.#workload;
+    const each = [...queries.values()].map(({ service }) => ({ count: service.count, mean: service.mean }));
+    const answered = each.reduce((sum, { count }) => sum + count, 0);
+    const equally = each.reduce((sum, { count, mean }) => sum + (count / answered) * mean, 0);
+    const byWeight = each.reduce((sum, { mean }, name) => sum + (weights[name] as number) * mean, 0);
+    return equally > 0 && byWeight > 0 ? (rate * equally) / byWeight : rate;
   }
 
   /** What the server says about one query, when it refuses it. */
@@ -158,14 +219,17 @@ export class SearchBench {
     unloadedService: number | undefined,
     onWindow: (report: WindowReport) => void | Promise<void>,
   ): Promise<LoadResult> {
+    await this.#prepareWrites();
+    const { order, named } = this.#workload;
     const result = await loadSearch({
       client: this.#client,
       connections: this.#connections,
-      bodies: queryBodies(this.#vectors, this.#limit, params),
-      order: this.#order,
-      queries: this.#dataset.meta.queries,
+      bodies: questionBodies(this.#workload, this.#vectors, this.#limit, params),
+      order,
+      named,
+      writes: this.#windowWrites(),
       limit: this.#limit,
-      recall: this.#counter(),
+      answers: this.#answers(),
       rules,
       saturation,
       seed: this.#seed,
@@ -174,16 +238,58 @@ export class SearchBench {
       ...(unloadedService === undefined ? {} : { unloadedService }),
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
+    await this.#extras?.clear(this.#rest, this.#endpoint.collection, this.#signal);
     await this.#mustBeUntouched();
+    // What is measured next begins with a collection that has come to rest, as the first one did.
+    if (this.#extras) {
+      await waitUntilReady(this.#rest, {
+        collection: this.#endpoint.collection,
+        points: this.#dataset.meta.points,
+        timeoutSeconds: SETTLE_SECONDS,
+        signal: this.#signal,
+      });
+    }
     return result;
+  }
+
+  /** Has the points to be written ready, once, and removes what an earlier attempt left of them. */
+  async #prepareWrites(): Promise<void> {
+    if (!this.#writes || this.#extras) return;
+    const dataset = this.#dataset;
+    this.#extras = await ExtraPoints.make(dataset, {
+      writes: this.#writes,
+      names: this.#workload.queries.map(({ name }) => name),
+      limit: this.#limit,
+      seed: this.#seed,
+      windowSeconds: this.#windowSeconds,
+      payloadOf: (row) => payloadOf(dataset, row),
+    });
+    await this.#extras.clearLeftovers(this.#rest, this.#endpoint.collection, this.#signal);
+  }
+
+  #windowWrites(): LoadPlan['writes'] {
+    const [writes, extras] = [this.#writes, this.#extras];
+    if (!writes || !extras) return undefined;
+    return async (window) => {
+      if (writes.deletes) await extras.replenish(this.#rest, this.#endpoint.collection, this.#signal);
+      return windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
+    };
   }
 
   #mustBeUntouched(): Promise<void> {
     return mustBeUntouched(this.#rest, this.#endpoint.collection, this.#dataset.meta.points, this.#signal);
   }
 
-  #counter(): RecallCounter {
-    return new RecallCounter(this.#dataset, this.#dataset.meta.queries, this.#limit);
+  #answers(): AnswerCounter {
+    const dataset = this.#dataset;
+    const { meta } = dataset;
+    const { queries, weights, rows } = this.#workload;
+    const distance = (query: number, id: number): number =>
+      dataset.distance(query, id < meta.points ? id : (this.#extras?.rowOf(id) ?? -1));
+    const counters = queries.map(
+      ({ name }) => new RecallCounter({ meta, truth: truthOf(dataset, name), distance }, meta.queries, this.#limit),
+    );
+    return new AnswerCounter(counters, weights, rows);
   }
 
   async close(): Promise<void> {

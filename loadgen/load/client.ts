@@ -3,6 +3,7 @@ import type { AddressRules } from '../net/address-rules.ts';
 import { checkedConnector } from '../net/connect.ts';
 import { collectionPath, endpointHeaders } from '../rest.ts';
 import type { Endpoint } from '../protocol.ts';
+import { scanIds } from './answer-ids.ts';
 
 /** How a request ended: `ok`, or the kind of error it is counted under. */
 export type Ending = 'ok' | 'timeout' | 'connection' | 'invalid' | `http${number}`;
@@ -15,14 +16,21 @@ export interface QueryClientOptions {
   /** Most connections, and so requests under way. */
   connections: number;
   timeoutMilliseconds: number;
+  /** Whether answers carry payloads, which may have ids of their own. Default false. */
+  withPayload?: boolean;
   /** Where the server may be. */
   rules: AddressRules;
 }
 
-/** Sends pre-encoded query bodies over keep-alive connections, at the least cost a request. */
+/** What a write does to points. */
+export type WriteKind = 'upserts' | 'deletes';
+
+/** Sends pre-encoded bodies of queries and writes over keep-alive connections, at the least cost a request. */
 export class QueryClient {
   #pool: Pool;
   readonly #options: Dispatcher.DispatchOptions;
+  readonly #writes: Readonly<Record<WriteKind, Dispatcher.DispatchOptions>>;
+  readonly #read: (body: Buffer | undefined, ids: Int32Array) => boolean;
   readonly #ids: Int32Array;
   readonly #origin: string;
   readonly #limits: QueryClientOptions;
@@ -34,11 +42,15 @@ export class QueryClient {
     this.#limits = options;
     this.#connect = checkedConnector({ rules: options.rules, timeoutMilliseconds: options.timeoutMilliseconds });
     this.#pool = this.#newPool();
-    this.#options = {
-      method: 'POST',
-      path: `${collectionPath(endpoint.collection)}/points/query`,
-      headers: endpointHeaders(endpoint),
+    const points = `${collectionPath(endpoint.collection)}/points`;
+    const headers = endpointHeaders(endpoint);
+    this.#options = { method: 'POST', path: `${points}/query`, headers };
+    // Acknowledged once they are in the log, as Qdrant does unless asked otherwise; freshness tells when they can be found.
+    this.#writes = {
+      upserts: { method: 'PUT', path: `${points}?wait=false`, headers },
+      deletes: { method: 'POST', path: `${points}/delete?wait=false`, headers },
     };
+    this.#read = options.withPayload ? parseIdsBesidePayloads : parseIds;
     this.#ids = new Int32Array(options.limit);
   }
 
@@ -63,13 +75,28 @@ export class QueryClient {
 
   /** Sends one query; `onEnd` is called exactly once, later. */
   send(body: Buffer, tag: number, onEnd: OnEnd): void {
+    this.#dispatch(this.#options, this.#read, body, tag, onEnd);
+  }
+
+  /** Sends one write; `onEnd` is called exactly once, later, without ids. */
+  write(kind: WriteKind, body: Buffer, tag: number, onEnd: OnEnd): void {
+    this.#dispatch(this.#writes[kind], isAcknowledged, body, tag, onEnd);
+  }
+
+  #dispatch(
+    options: Dispatcher.DispatchOptions,
+    read: (body: Buffer | undefined, ids: Int32Array) => boolean,
+    body: Buffer,
+    tag: number,
+    onEnd: OnEnd,
+  ): void {
     const ids = this.#ids;
     let status = 0;
     let first: Buffer | undefined;
     let more: Buffer[] | undefined;
     let ended = false;
     this.#pool.dispatch(
-      { ...this.#options, body },
+      { ...options, body },
       {
         onRequestStart() {},
         onResponseStart(_controller, statusCode) {
@@ -83,7 +110,7 @@ export class QueryClient {
           if (ended) return;
           ended = true;
           if (status !== 200) onEnd(tag, `http${status}`, ids.fill(-1));
-          else onEnd(tag, parseIds(more ? Buffer.concat(more) : first, ids) ? 'ok' : 'invalid', ids);
+          else onEnd(tag, read(more ? Buffer.concat(more) : first, ids) ? 'ok' : 'invalid', ids);
         },
         onResponseError(_controller, error) {
           if (ended) return;
@@ -125,6 +152,19 @@ export function parseIds(body: Buffer | undefined, ids: Int32Array): boolean {
     count += 1;
   }
   return count > 0 || parseSlowly(text, ids);
+}
+
+/** As `parseIds`, of answers whose points carry payloads. */
+export function parseIdsBesidePayloads(body: Buffer | undefined, ids: Int32Array): boolean {
+  ids.fill(-1);
+  if (body === undefined) return false;
+  const text = body.toString('latin1');
+  return scanIds(text, ids) !== undefined || parseSlowly(text, ids.fill(-1));
+}
+
+/** Whether a write was taken: `{"result":{"operation_id":…,"status":"acknowledged"},…}`, or completed at once. */
+function isAcknowledged(body: Buffer | undefined): boolean {
+  return body !== undefined && (body.includes('"acknowledged"') || body.includes('"completed"'));
 }
 
 function parseSlowly(text: string, ids: Int32Array): boolean {

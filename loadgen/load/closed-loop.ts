@@ -1,5 +1,6 @@
 import type { Ending } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
+import { NamedMeasurements, type NamedMeasurement, type NamedQuestions } from './named-queries.ts';
 import type { Sender } from './open-loop.ts';
 
 export interface ClosedLoopPlan {
@@ -9,6 +10,8 @@ export interface ClosedLoopPlan {
   queries: ArrayLike<number>;
   /** Requests under way at any time. */
   concurrency: number;
+  /** Which named queries they are of, where those are to be told apart. */
+  named?: NamedQuestions | undefined;
   /** Gives up after so many seconds; what has been answered by then counts. */
   maxSeconds: number;
   onAnswer?: (query: number, ids: Int32Array) => void;
@@ -24,6 +27,8 @@ export interface ClosedLoopResult {
   service: LatencyHistogram;
   errors: Record<string, number>;
   errorCount: number;
+  /** By named query; response is service here. */
+  queries?: Map<string, NamedMeasurement>;
   /** CPU seconds of this process. */
   cpuSeconds: number;
 }
@@ -34,6 +39,7 @@ export function runClosedLoop(plan: ClosedLoopPlan): Promise<ClosedLoopResult> {
   const started = new Float64Array(queries.length);
   const service = new LatencyHistogram();
   const errors: Record<string, number> = {};
+  const named = plan.named && new NamedMeasurements(plan.named);
   const cpu = process.cpuUsage();
   const begin = performance.now();
   let next = 0;
@@ -47,18 +53,22 @@ export function runClosedLoop(plan: ClosedLoopPlan): Promise<ClosedLoopResult> {
       const used = process.cpuUsage(cpu);
       plan.signal?.removeEventListener('abort', stop);
       const cpuSeconds = (used.user + used.system) / 1e6;
-      resolve({ seconds, answered, rate: answered / seconds, service, errors, errorCount, cpuSeconds });
+      const apart = named ? { queries: named.result() } : {};
+      resolve({ seconds, answered, rate: answered / seconds, service, errors, errorCount, cpuSeconds, ...apart });
     };
     const stop = (): void => reject(plan.signal?.reason as Error);
     const onEnd = (tag: number, ending: Ending, ids: Int32Array): void => {
       inFlight -= 1;
       if (ending === 'ok') {
+        const took = performance.now() - (started[tag] as number);
         answered += 1;
-        service.record(performance.now() - (started[tag] as number));
+        service.record(took);
+        named?.answered(queries[tag] as number, took, took);
         plan.onAnswer?.(queries[tag] as number, ids);
       } else {
         errorCount += 1;
         errors[ending] = (errors[ending] ?? 0) + 1;
+        named?.failed(queries[tag] as number, ending);
       }
       if (performance.now() - begin > plan.maxSeconds * 1000) next = queries.length;
       if (next < queries.length) start();

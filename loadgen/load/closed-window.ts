@@ -1,5 +1,6 @@
 import type { Ending } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
+import { NamedMeasurements } from './named-queries.ts';
 import type { WindowMeasurement, WindowPlan } from './open-loop.ts';
 import { pace } from './pacer.ts';
 import { Series } from './series.ts';
@@ -7,7 +8,17 @@ import { SubWindows } from './sub-windows.ts';
 
 export interface ClosedWindowPlan extends Pick<
   WindowPlan,
-  'sender' | 'bodies' | 'order' | 'orderStart' | 'leadSeconds' | 'seconds' | 'drainSeconds' | 'onAnswer' | 'signal'
+  | 'sender'
+  | 'bodies'
+  | 'order'
+  | 'orderStart'
+  | 'named'
+  | 'writes'
+  | 'leadSeconds'
+  | 'seconds'
+  | 'drainSeconds'
+  | 'onAnswer'
+  | 'signal'
 > {
   /** Clients that each wait for their answer before they ask again. */
   concurrency: number;
@@ -21,7 +32,8 @@ export interface ClosedWindowPlan extends Pick<
  * nothing is late. To compare with tools that measure so, and labelled wherever it is shown.
  */
 export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMeasurement> {
-  const { order, bodies, concurrency, sender } = plan;
+  const { order, bodies, concurrency, sender, writes } = plan;
+  const named = plan.named && new NamedMeasurements(plan.named);
   const leadMs = plan.leadSeconds * 1000;
   const endMs = plan.seconds * 1000;
   const started = new Float64Array(concurrency);
@@ -45,7 +57,11 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
     started[client] = now;
     asked[client] = query;
     sent += 1;
-    if (now >= leadMs) counted += 1;
+    if (now >= leadMs) {
+      counted += 1;
+      named?.scheduled(query);
+      named?.sent(query, 0);
+    }
     sender.send(bodies[query] as Buffer, client, onEnd);
   };
   const onEnd = (client: number, ending: Ending, ids: Int32Array): void => {
@@ -56,12 +72,20 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
     const since = started[client] as number;
     const latency = now - since;
     series.record(now, ending === 'ok' ? latency : undefined);
+    const question = asked[client] as number;
     if (ending === 'ok') {
-      if (now >= leadMs && now <= endMs) completed += 1;
+      if (now >= leadMs && now <= endMs) {
+        completed += 1;
+        named?.completed(question);
+      }
       parts.answered(now, latency);
-      if (since >= leadMs) response.record(latency);
-      plan.onAnswer?.(asked[client] as number, ids);
+      if (since >= leadMs) {
+        response.record(latency);
+        named?.answered(question, latency, latency);
+      }
+      plan.onAnswer?.(question, ids);
     } else if (since >= leadMs) {
+      named?.failed(question, ending);
       errorCount += 1;
       errors[ending] = (errors[ending] ?? 0) + 1;
     }
@@ -75,13 +99,16 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
       for (let client = 0; client < concurrency; client += 1) ask(client, 0);
     }
     const now = clock - begin;
-    const worked = events > 0;
+    let worked = events > 0;
     events = 0;
+    if (writes?.turn(now, begin, false)) worked = true;
     parts.inFlight(now, sent - finished);
     const over = now >= endMs;
     if (over) backlogEnd ??= sent - finished;
-    const done = over && (sent === finished || now > endMs + plan.drainSeconds * 1000);
-    return { worked, inFlight: sent - finished, untilNext: over ? 1 : endMs - now, done };
+    const nothingLeft = sent === finished && !writes?.pending;
+    const done = over && (nothingLeft || now > endMs + plan.drainSeconds * 1000);
+    const untilNext = Math.min(over ? 1 : endMs - now, writes?.untilNext ?? Infinity);
+    return { worked, inFlight: sent - finished + (writes?.inFlight ?? 0), untilNext, done };
   });
   closed = true;
   const unanswered = sent - finished;
@@ -108,6 +135,8 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
     ownLateness: new LatencyHistogram(),
     cappedShare: 0,
     own,
+    ...(named ? { queries: named.result() } : {}),
+    ...(writes ? { writes: writes.finish(endMs) } : {}),
     meanInFlight: parts.meanInFlight(),
     parts: parts.parts(),
     series: series.points().map((point) => ({ ...point, offeredRate: point.achievedRate })),

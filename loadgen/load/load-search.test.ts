@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RecallTally } from '../evaluate/recall.ts';
 import type { LoadModel } from '../protocol.ts';
+import { AnswerCounter } from './answers.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { loadSearch, type LoadPlan, type WindowReport } from './load-search.ts';
 import type { WindowMeasurement } from './open-loop.ts';
@@ -75,7 +75,10 @@ async function load(model: LoadModel | undefined, response: (part: number, lengt
     },
     play: (order: WindowOrder) => {
       orders.push(order);
-      return Promise.resolve({ measured: played(order, response), tally: new RecallTally(3) });
+      return Promise.resolve({
+        measured: played(order, response),
+        tally: new AnswerCounter([], [], Uint32Array.of()).tally(),
+      });
     },
     onWindow: (report: WindowReport) => void reports.push(report),
   };

@@ -8,6 +8,7 @@ import { SOAK_TOLERANCE, TOLERANCE, unsteadiness } from './stationarity.ts';
 import { clientLimit } from './validity.ts';
 import { playShare, type Means, type PlayWindow, type WindowOrder } from './window-order.ts';
 import { judgeWindow, type Breach } from './window-rules.ts';
+import { judgeWrites, writesLimit } from './writes.ts';
 
 export interface LoadPlan extends Means, OrderPlan {
   saturation: SaturationOptions;
@@ -32,6 +33,8 @@ export interface WindowReport {
 export interface PublishedWindow {
   measured: WindowMeasurement;
   recall?: RecallEstimate;
+  /** By named query, in the workload's order. */
+  recalls?: (RecallEstimate | undefined)[];
   /** Server CPU seconds a request, where they can be read. */
   serverCpu?: number;
 }
@@ -90,7 +93,7 @@ async function saturate(plan: LoadPlan, arrivals: 'Poisson' | 'Constant'): Promi
         sustainable: breach === undefined,
         achieved: measured.achievedRate,
         void: limit !== undefined,
-        latency: breach?.kind === 'Latency',
+        latency: breach?.kind === 'Latency' || breach?.kind === 'Writes',
       });
     }
     const { outcome } = state.step;
@@ -164,8 +167,8 @@ class Windows {
     this.number += 1;
     this.requests += measured.sentInAll;
     for (const [name, count] of Object.entries(measured.errors)) this.#errors[name] = (this.#errors[name] ?? 0) + count;
-    const breach = judgeWindow(measured, plan.rules);
-    const limit = limitOf(measured, breach, plan);
+    const breach = judgeWindow(measured, plan.rules) ?? judgeWrites(measured.writes, plan.rules);
+    const limit = writesLimit(measured.writes) ?? limitOf(measured, breach, plan);
     await plan.onWindow?.({
       number: this.number,
       kind,
@@ -182,6 +185,7 @@ class Windows {
         : (cpuAfter - cpuBefore) / measured.sentInAll;
     const published: PublishedWindow = {
       measured,
+      recalls: tally.each(),
       ...(recall ? { recall } : {}),
       ...(serverCpu === undefined ? {} : { serverCpu }),
     };

@@ -127,6 +127,26 @@ describe('runWindow', () => {
     expect(judgeWindow(measured, { ...rules, errorRateMax: 0.5 })?.kind).not.toBe('Errors');
   });
 
+  it('keeps named queries apart, and nothing of them gets lost', async () => {
+    const ending = (tag: number): Ending | 'never' => (tag === 9 ? 'never' : tag % 3 === 0 ? 'http503' : 'ok');
+    const named = { names: ['a', 'b'], of: Uint8Array.of(0, 1) };
+    const measured = await runWindow(
+      plan({ sender: sender(1, Infinity, ending), rate: 100, leadSeconds: 0.1, drainSeconds: 0.5, named }),
+    );
+    const both = [...(measured.queries?.values() ?? [])];
+    expect([...(measured.queries?.keys() ?? [])]).toEqual(['a', 'b']);
+    const sum = (of: (one: (typeof both)[number]) => number): number => both.reduce((total, one) => total + of(one), 0);
+    expect(sum(({ scheduled }) => scheduled)).toBe(measured.scheduled);
+    expect(sum(({ completed }) => completed)).toBe(measured.completed);
+    expect(sum(({ errorCount }) => errorCount)).toBe(measured.errorCount);
+    expect(sum(({ response }) => response.count)).toBe(measured.response.count);
+    expect(sum(({ service }) => service.count)).toBe(measured.service.count);
+    expect(sum(({ lateness }) => lateness.count)).toBe(measured.lateness.count);
+    expect(sum(({ errors }) => errors.http503 ?? 0)).toBe(measured.errors.http503);
+    expect(both[1]?.errors.unanswered ?? 0).toBe(measured.errors.unanswered ?? 0);
+    expect(both[0]?.response.count).toBeGreaterThan(5);
+  });
+
   it('stops when told to', async () => {
     const abort = new AbortController();
     setTimeout(() => abort.abort(new Error('enough')), 20);

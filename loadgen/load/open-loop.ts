@@ -1,10 +1,12 @@
 import type { Arrivals } from './arrivals.ts';
 import type { Ending, OnEnd } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
+import { NamedMeasurements, type NamedMeasurement, type NamedQuestions } from './named-queries.ts';
 import { pace, type OwnWork } from './pacer.ts';
 import type { RateFunction } from './profile.ts';
 import { Series, type SeriesPoint } from './series.ts';
 import { SubWindows, type SubWindow } from './sub-windows.ts';
+import type { WindowWrites, WritesMeasurement } from './writes.ts';
 
 /** Whoever sends one query. */
 export interface Sender {
@@ -13,10 +15,14 @@ export interface Sender {
 
 export interface WindowPlan {
   sender: Sender;
-  /** One body a query. */
+  /** One body a question. */
   bodies: readonly Buffer[];
-  /** The order in which queries are asked, over and over. */
+  /** The order in which questions are asked, over and over. */
   order: Uint32Array;
+  /** Which named queries the questions are of, where they are to be told apart. */
+  named?: NamedQuestions | undefined;
+  /** What is written meanwhile. */
+  writes?: WindowWrites | undefined;
   /** Where in the order this window begins. */
   orderStart: number;
   /** Scheduled starts, seconds from the window's beginning, ascending. */
@@ -38,8 +44,8 @@ export interface WindowPlan {
   latency: readonly { percentile: number; max: number }[];
   /** Longest wait for answers after the window's end. */
   drainSeconds: number;
-  /** Takes the ids of an answered query. */
-  onAnswer?: (query: number, ids: Int32Array) => void;
+  /** Takes the ids of an answered question. */
+  onAnswer?: (question: number, ids: Int32Array) => void;
   signal?: AbortSignal;
 }
 
@@ -78,6 +84,9 @@ export interface WindowMeasurement {
   meanInFlight: number;
   /** The counted time in equal parts, those that were measured to their end. */
   parts: SubWindow[];
+  /** The same by named query. */
+  queries?: Map<string, NamedMeasurement>;
+  writes?: WritesMeasurement;
   series: SeriesPoint[];
 }
 
@@ -86,7 +95,8 @@ export interface WindowMeasurement {
  * their latency counts from that moment. Above `maxInFlight` they wait for a slot, and still count.
  */
 export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
-  const { arrivals, order, bodies, maxInFlight } = plan;
+  const { arrivals, order, bodies, maxInFlight, writes } = plan;
+  const named = plan.named && new NamedMeasurements(plan.named);
   const total = arrivals.length;
   const leadMs = plan.leadSeconds * 1000;
   const endMs = plan.seconds * 1000;
@@ -138,20 +148,27 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     const request = underWay.get(tag) as { scheduled: number; started: number };
     underWay.delete(tag);
     const latency = now - request.scheduled;
+    const question = order[(plan.orderStart + tag) % order.length] as number;
     series.record(now, ending === 'ok' ? latency : undefined);
     if (ending === 'ok') {
-      if (now >= leadMs && now <= (measured ?? endMs)) completed += 1;
+      if (now >= leadMs && now <= (measured ?? endMs)) {
+        completed += 1;
+        named?.completed(question);
+      }
       parts.answered(now, latency);
-      plan.onAnswer?.(order[(plan.orderStart + tag) % order.length] as number, ids);
+      plan.onAnswer?.(question, ids);
     }
     if (tag < firstCounted) return;
     if (ending === 'ok') {
+      const service = now - request.started;
       measurement.response.record(latency);
-      measurement.service.record(now - request.started);
+      measurement.service.record(service);
+      named?.answered(question, latency, service);
       for (const bound of slow) if (latency > bound.max) bound.left -= 1;
     } else {
       errorCount += 1;
       measurement.errors[ending] = (measurement.errors[ending] ?? 0) + 1;
+      named?.failed(question, ending);
     }
   };
 
@@ -176,24 +193,31 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
       while (sent < due && sent - finished < maxInFlight) {
         const at = performance.now() - begin;
         const scheduledAt = (arrivals.at(sent) as number) * 1000;
+        const question = order[(plan.orderStart + sent) % order.length] as number;
         underWay.set(sent, { scheduled: scheduledAt, started: at });
         if (sent >= firstCounted) {
           // Requests start in order: one that was due while all slots were taken could start only when one was freed.
           if (fullUntil > scheduledAt) capped += 1;
           measurement.lateness.record(at - scheduledAt);
           measurement.ownLateness.record(at - Math.max(scheduledAt, fullUntil));
+          named?.sent(question, at - scheduledAt);
         }
-        const query = order[(plan.orderStart + sent) % order.length] as number;
         sent += 1;
         worked = true;
-        plan.sender.send(bodies[query] as Buffer, sent - 1, onEnd);
+        plan.sender.send(bodies[question] as Buffer, sent - 1, onEnd);
       }
     }
-    const inFlight = sent - finished;
+    let inFlight = sent - finished;
     const over = aborted !== undefined || now >= endMs;
-    const nothingLeft = inFlight === 0 && (aborted !== undefined || sent === total);
+    let nothingLeft = inFlight === 0 && (aborted !== undefined || sent === total);
     const tooLong = over && now > (measured ?? endMs) + plan.drainSeconds * 1000;
-    const next = sent < total && sent === due ? (arrivals.at(sent) as number) * 1000 - now : over ? 1 : endMs - now;
+    let next = sent < total && sent === due ? (arrivals.at(sent) as number) * 1000 - now : over ? 1 : endMs - now;
+    if (writes) {
+      if (writes.turn(now, begin, aborted !== undefined)) worked = true;
+      inFlight += writes.inFlight;
+      nothingLeft &&= !writes.pending;
+      next = Math.min(next, writes.untilNext);
+    }
     return { worked, inFlight, untilNext: next, done: over && (nothingLeft || tooLong) };
   });
   closed = true;
@@ -204,6 +228,11 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   if (unanswered > 0) {
     measurement.errors.unanswered = unanswered;
     errorCount += unanswered;
+  }
+  if (named) {
+    for (let i = firstCounted; i < due; i += 1) {
+      named.scheduled(order[(plan.orderStart + i) % order.length] as number);
+    }
   }
   return {
     rate: plan.rate,
@@ -220,6 +249,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     cappedShare: scheduled === 0 ? 0 : capped / scheduled,
     own,
     ...measurement,
+    ...(named ? { queries: named.result() } : {}),
+    ...(writes ? { writes: writes.finish(measured ?? endMs) } : {}),
     meanInFlight: parts.meanInFlight(),
     parts: parts.parts(),
     series: series.points(),

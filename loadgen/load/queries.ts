@@ -10,15 +10,3 @@ export function encodeQueries(dataset: Dataset): Buffer[] {
     return Buffer.from(scratch.subarray(0, end));
   });
 }
-
-/** Complete request bodies of one search, one a query. */
-export function queryBodies(
-  vectors: readonly Buffer[],
-  limit: number,
-  params: Readonly<Record<string, unknown>>,
-): Buffer[] {
-  const rest = JSON.stringify({ limit, params, with_payload: false, with_vector: false });
-  const head = Buffer.from('{"query":');
-  const tail = Buffer.from(`,${rest.slice(1)}`);
-  return vectors.map((vector) => Buffer.concat([head, vector, tail]));
-}

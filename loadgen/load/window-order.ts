@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { PROFILES } from '../../crds/common/profiles.ts';
-import { RecallTally, type RecallCounter } from '../evaluate/recall.ts';
+import type { AnswerCounter, AnswerTally } from './answers.ts';
 import { arrivalsOf } from './arrivals.ts';
 import type { QueryClient } from './client.ts';
 import { runClosedWindow } from './closed-window.ts';
+import type { NamedQuestions } from './named-queries.ts';
 import { runWindow, type WindowMeasurement } from './open-loop.ts';
 import { profileRate } from './profile.ts';
+import type { WindowWrites, WritesPlan } from './writes.ts';
 
 /** One window to be offered: plain data, so that it may travel to other generators that share it. */
 export const windowOrderSchema = z.strictObject({
@@ -37,7 +39,7 @@ export type WindowOrder = z.output<typeof windowOrderSchema>;
 export interface PlayedWindow {
   /** As one: of all generators together. */
   measured: WindowMeasurement;
-  tally: RecallTally;
+  tally: AnswerTally;
   /** What each generator went through, where there are several. */
   pods?: readonly WindowMeasurement[];
   /** How far their starts lay apart. */
@@ -58,9 +60,13 @@ export interface Means {
   client: QueryClient;
   bodies: readonly Buffer[];
   order: Uint32Array;
-  queries: number;
+  named?: NamedQuestions | undefined;
+  /** Makes the writes of each window, where there are any. */
+  writes?:
+    | ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => Promise<WindowWrites>)
+    | undefined;
   limit: number;
-  recall: RecallCounter;
+  answers: AnswerCounter;
   seed: number;
   signal?: AbortSignal;
 }
@@ -81,7 +87,14 @@ export async function playShare(
   { pod, pods }: Share = { pod: 0, pods: 1 },
 ): Promise<PlayedWindow> {
   const { client, signal } = means;
-  const tally = new RecallTally(means.queries);
+  const { load } = order;
+  const tally = means.answers.tally();
+  const writes = await means.writes?.({
+    window: order.stream,
+    leadSeconds: order.leadSeconds,
+    seconds: order.seconds,
+    searchRate: load.kind === 'Open' ? load.rate / pods : load.expected / pods / order.seconds,
+  });
   const common = {
     sender: client,
     bodies: means.bodies,
@@ -91,10 +104,11 @@ export async function playShare(
     leadSeconds: order.leadSeconds,
     seconds: order.seconds,
     drainSeconds: order.drainSeconds,
-    onAnswer: (query: number, ids: Int32Array) => tally.add(query, means.recall.recall(query, ids)),
+    onAnswer: tally.add,
+    named: means.named,
+    writes,
     ...(signal ? { signal } : {}),
   };
-  const { load } = order;
   let measured: WindowMeasurement;
   if (load.kind === 'Closed') {
     const concurrency = Math.ceil((load.concurrency - pod) / pods);

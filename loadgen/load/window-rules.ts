@@ -8,7 +8,7 @@ const ALLOWED_BACKLOG = 4;
 
 /** Which rule a window broke, in one phrase; undefined when it met them all. */
 export interface Breach {
-  kind: 'Backlog' | 'Achieved' | 'Errors' | 'Latency';
+  kind: 'Backlog' | 'Achieved' | 'Errors' | 'Latency' | 'Writes';
   message: string;
 }
 

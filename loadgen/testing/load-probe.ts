@@ -1,4 +1,5 @@
 import { RecallCounter } from '../evaluate/recall.ts';
+import { AnswerCounter } from '../load/answers.ts';
 import { QueryClient } from '../load/client.ts';
 import { loadSearch } from '../load/load-search.ts';
 import { ANYWHERE } from '../net/address-rules.ts';
@@ -32,9 +33,12 @@ const result = await loadSearch({
   connections: 1024,
   bodies: Array.from({ length: queries }, (_, query) => Buffer.from(JSON.stringify({ query: [query], limit: 1 }))),
   order: queryOrder(queries, 1),
-  queries,
   limit: 1,
-  recall: new RecallCounter({ meta: { distance: 'Euclid' }, truth, distance: () => Infinity }, queries, 1),
+  answers: new AnswerCounter(
+    [new RecallCounter({ meta: { distance: 'Euclid' }, truth, distance: () => Infinity }, queries, 1)],
+    [1],
+    Uint32Array.from({ length: queries }, (_, i) => i),
+  ),
   rules: {
     recallMin: 0,
     latency: latency ?? [],

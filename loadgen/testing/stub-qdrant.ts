@@ -85,8 +85,10 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
   const ok = (response: ServerResponse, result: unknown): void =>
     answer(response, 200, JSON.stringify({ result, status: 'ok', time: 0.0001 }));
 
-  const nearest = (query: number[], limit: number) =>
+  const payloads = new Map<number, unknown>();
+  const nearest = (query: number[], limit: number, only?: readonly number[]) =>
     [...points]
+      .filter(([id]) => only?.includes(id) ?? true)
       .map(([id, vector]) => ({
         id,
         version: 0,
@@ -110,10 +112,20 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     }
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
     if (method === 'POST' && path.endsWith('/points/query')) {
-      serve(() => ok(response, { points: nearest(body.query as number[], body.limit as number) }));
+      const filter = body.filter as { must: { has_id: number[] }[] } | undefined;
+      const found = () => nearest(body.query as number[], body.limit as number, filter?.must[0]?.has_id);
+      const shown = (hit: { id: number }) =>
+        body.with_payload ? { ...hit, payload: payloads.get(hit.id) ?? {} } : hit;
+      serve(() => ok(response, { points: found().map(shown) }));
+    } else if (method === 'POST' && path.endsWith('/points/delete')) {
+      for (const id of body.points as number[]) points.delete(id);
+      ok(response, { operation_id: 1, status: 'completed' });
     } else if (method === 'PUT' && path.endsWith('/points')) {
-      const { ids, vectors } = body.batch as { ids: number[]; vectors: number[][] };
-      ids.forEach((id, i) => points.set(id, vectors[i] as number[]));
+      const batch = body.batch as { ids: number[]; vectors: number[][]; payloads?: unknown[] };
+      batch.ids.forEach((id, i) => {
+        points.set(id, batch.vectors[i] as number[]);
+        payloads.set(id, batch.payloads?.[i]);
+      });
       ok(response, { operation_id: 1, status: 'completed' });
     } else if (method === 'POST' && path.endsWith('/points/count')) {
       ok(response, { count: points.size - (shift(behaviour.hidden) ?? 0) });

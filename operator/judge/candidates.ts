@@ -101,7 +101,9 @@ function mean(rows: readonly (readonly Metric[])[]): Metric[] {
   const first = rows[0] ?? [];
   if (rows.length < 2) return first.filter(({ value }) => Number.isFinite(value));
   return first.flatMap((metric) => {
-    const values = rows.map((row) => metricValue(row, metric.name)).filter((value) => value !== undefined);
+    const values = rows
+      .map((row) => metricValue(row, metric.name, metric.query))
+      .filter((value) => value !== undefined);
     if (values.length < rows.length) return [];
     const { mean: value, low, high } = meanInterval(values);
     const { low: _low, high: _high, ...rest } = metric;

@@ -8,7 +8,7 @@ export function withCosts(metrics: readonly Metric[], pricePerHour: number | und
   if (pricePerHour === undefined || !Number.isFinite(pricePerHour)) return [...metrics];
   const others = metrics.filter(({ name }) => name !== 'costPerHour' && name !== 'costPerMillionQueries');
   const result: Metric[] = [...others, { name: 'costPerHour', value: pricePerHour }];
-  const throughput = metrics.find(({ name }) => name === 'throughput');
+  const throughput = metrics.find(({ name, query }) => name === 'throughput' && query === undefined);
   if (!throughput || !(throughput.value > 0)) return result;
   const perMillion = (rate: number) => (pricePerHour / (rate * 3600)) * 1e6;
   const { low, high } = throughput;

@@ -28,6 +28,44 @@ const measured = (
   ),
 });
 
+describe('recall of each named query', () => {
+  const named = (plain: number, rare: number, total = 0.97): Measured => {
+    const { stage, metrics } = measured({ recall: total });
+    const recall = (query: string, value: number) => ({ name: 'recall' as const, value, query });
+    // Before and behind: the order of metrics means nothing.
+    return { stage, metrics: [recall('rare', rare), ...metrics, recall('plain', plain)] };
+  };
+  const each: Constraints = { ...constraints, recall: { min: 0.95, perQuery: true } };
+
+  it('does not matter unless it is asked for', () => {
+    expect(judgeSearch(named(0.99, 0.5), constraints)).toMatchObject({
+      verdict: 'Passed',
+      message: expect.stringMatching(/^recall 0\.97 ≥ 0\.95, error/) as string,
+      constraints: [{ name: 'recall', value: 0.97 }, {}, {}, {}],
+    });
+  });
+
+  it('has to be enough for the worst, which is named', () => {
+    expect(judgeSearch(named(0.99, 0.912), each)).toMatchObject({
+      verdict: 'Failed',
+      reason: 'RecallTooLow',
+      message: expect.stringMatching(/^recall of rare 0\.912 < 0\.95; error rate/) as string,
+      constraints: [{ name: 'recall', value: 0.912, bound: 0.95, verdict: 'Failed' }, {}, {}, {}],
+    });
+    expect(judgeSearch(named(0.96, 0.99), each)).toMatchObject({
+      verdict: 'Passed',
+      message: expect.stringMatching(/^recall of plain 0\.96 ≥ 0\.95, the worst query, error/) as string,
+    });
+  });
+
+  it('is the total where queries are not told apart, and says nothing where it is missing', () => {
+    expect(judgeSearch(measured(), each).verdict).toBe('Passed');
+    expect(judgeSearch(measured({ recall: 0.9 }), each).verdict).toBe('Failed');
+    expect(judgeSearch(measured({ recall: undefined }), each)).toMatchObject({ verdict: 'Inconclusive' });
+    expect(judgeSearch(named(NaN, NaN, NaN), each).verdict).toBe('Inconclusive');
+  });
+});
+
 describe('judgeSearch', () => {
   it('says under which load it was, where that was given', () => {
     const under = (changes: Parameters<typeof measured>[0], source: string) => {

@@ -1,7 +1,7 @@
 import { humanBytes } from '../../crds/quantity.ts';
 import { metricLabel, metricUnit, showBeside } from './format.ts';
 import type { SearchRecord, SearchStage } from './history.ts';
-import { loadSource, metricValue, type Metric, type MetricName } from './metrics.ts';
+import { loadSource, metricValue, recallMetric, type Metric, type MetricName } from './metrics.ts';
 import type { Constraints } from './study.ts';
 import type { ConstraintResult, Judgement, Reason, Verdict } from './verdict.ts';
 
@@ -20,6 +20,17 @@ export interface Bound {
   side: 'AtLeast' | 'AtMost';
   /** The reason given when it is broken. */
   reason: Reason;
+}
+
+/** What a bound is compared with: the metric of all queries together, or, where each must do, of the worst one. */
+export function boundMetric(
+  metrics: readonly Metric[],
+  { name }: Pick<Bound, 'name'>,
+  { recall }: Pick<Constraints, 'recall'>,
+): Metric | undefined {
+  if (name === 'recall') return recallMetric(metrics, recall);
+  const metric = metrics.find((item) => item.name === name && item.query === undefined);
+  return metric && Number.isFinite(metric.value) ? metric : undefined;
 }
 
 /** The bounds of the constraints, in the order in which broken ones are named. */
@@ -55,7 +66,7 @@ const ERRORS: readonly Reason[] = ['TargetUnreachable', 'BuildFailed', 'SettingI
 export function judgeSearch({ stage, metrics, limited }: Measured, constraints: Constraints): Judgement {
   const bounds = boundsOf(constraints);
   const results = bounds.map((bound): ConstraintResult => {
-    const value = metricValue(metrics, bound.name);
+    const value = boundMetric(metrics, bound, constraints)?.value;
     const verdict: Verdict = value === undefined ? 'Inconclusive' : meets(value, bound) ? 'Passed' : 'Failed';
     return { name: bound.name, verdict, bound: bound.bound, ...(value === undefined ? {} : { value }) };
   });
@@ -66,7 +77,9 @@ export function judgeSearch({ stage, metrics, limited }: Measured, constraints: 
     constraints: results,
   });
   const sentence = (verdict: Verdict) =>
-    bounds.flatMap((bound, i) => (results[i]?.verdict === verdict ? [comparison(bound, results[i]?.value)] : []));
+    bounds.flatMap((bound, i) =>
+      results[i]?.verdict === verdict ? [comparison(bound, boundMetric(metrics, bound, constraints))] : [],
+    );
   const broken = bounds.find((_, i) => results[i]?.verdict === 'Failed');
 
   if (limited) {
@@ -120,15 +133,18 @@ export function judgeRun(
   return { verdict: 'Inconclusive', reason: 'NothingMeasured', message: 'no search of this build was measured' };
 }
 
-/** `p95 11.8 ms ≤ 20 ms`, with as many digits as it takes. */
-function comparison(bound: Bound, value: number | undefined): string {
-  if (value === undefined) return metricLabel(bound.name);
+/** `p95 11.8 ms ≤ 20 ms`, with as many digits as it takes; of one query: `recall of one-tenant 0.91 < 0.95`. */
+function comparison(bound: Bound, metric: Metric | undefined): string {
+  if (metric === undefined) return metricLabel(bound.name);
+  const { value, query } = metric;
   const met = meets(value, bound);
   const sign = bound.side === 'AtLeast' ? (met ? '≥' : '<') : met ? '≤' : '>';
   const unit = metricUnit(bound.name);
   const [shown, limit] = [humanBytes(value), humanBytes(bound.bound)];
   if (bound.name === 'memory' && shown !== limit) return `memory ${shown} ${sign} ${limit}`;
-  return `${metricLabel(bound.name)} ${showBeside(value, bound.bound)}${unit} ${sign} ${bound.bound}${unit}`;
+  const label = query === undefined ? metricLabel(bound.name) : `${metricLabel(bound.name)} of ${query}`;
+  const worst = query !== undefined && met ? ', the worst query' : '';
+  return `${label} ${showBeside(value, bound.bound)}${unit} ${sign} ${bound.bound}${unit}${worst}`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

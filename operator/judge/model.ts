@@ -3,7 +3,7 @@ import type { Configuration, Parameters } from './configuration.ts';
 import { distance, encoderOf, type Point } from './features.ts';
 import { fitGaussianProcess, type Prediction } from './gaussian-process.ts';
 import { boundsOf } from './judge-search.ts';
-import { metricValue, type Metric, type MetricName } from './metrics.ts';
+import { metricValue, recallMetric, type Metric, type MetricName } from './metrics.ts';
 import { fromLogit, logit, valueOfWorth, worth } from './objective.ts';
 import type { Outcome } from './outcomes.ts';
 import { seededRandom, shuffled } from './prng.ts';
@@ -156,7 +156,7 @@ function flat({ build, search }: Configuration): Parameters {
 function recallObservations(measured: readonly Outcome[], { recall }: Constraints, seed: number) {
   const all = measured.flatMap(({ searches }) =>
     searches.flatMap((of) => {
-      const value = metricValue(of.metrics, 'recall');
+      const value = recallMetric(of.metrics, recall)?.value;
       return value === undefined ? [] : [{ of, odds: logit(value) }];
     }),
   );

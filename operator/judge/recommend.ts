@@ -1,7 +1,7 @@
 import { candidates, unloadedCandidates, type Candidate } from './candidates.ts';
 import { configurationKey, parametersKey } from './canonical.ts';
-import { boundsOf } from './judge-search.ts';
-import { metricValue, type MetricName } from './metrics.ts';
+import { boundMetric, boundsOf } from './judge-search.ts';
+import { metricValue, recallMetric, type MetricName } from './metrics.ts';
 import { compareByObjectives, dominates } from './objective.ts';
 import { meanInterval } from './statistics.ts';
 import type { Constraints, Objective, Study } from './study.ts';
@@ -98,7 +98,7 @@ export function compare(
   if (low !== undefined && high !== undefined) {
     return { ratio: Math.exp(mean), low: Math.exp(low), high: Math.exp(high), pairs: logRatios.length };
   }
-  const find = ({ metrics }: Candidate) => metrics.find(({ name }) => name === metric);
+  const find = ({ metrics }: Candidate) => metrics.find(({ name, query }) => name === metric && query === undefined);
   const [x, y] = [find(a), find(b)];
   if (!x || !y || !(x.value > 0) || !(y.value > 0)) return undefined;
   const positive = (value: number | undefined, otherwise: number) =>
@@ -115,7 +115,7 @@ export function compare(
 export function violation({ metrics }: Pick<Candidate, 'metrics'>, constraints: Constraints): number {
   let sum = 0;
   for (const { name, bound, side } of boundsOf(constraints)) {
-    const value = metricValue(metrics, name);
+    const value = boundMetric(metrics, { name }, constraints)?.value;
     if (value === undefined) continue;
     const floor = side === 'AtLeast' ? 1e-3 : 1e-4;
     const [bad, allowed] = side === 'AtLeast' ? [1 - value, 1 - bound] : [value, bound];
@@ -135,10 +135,11 @@ function passed({ objectives }: Study, all: readonly Candidate[]): Candidate[] {
 }
 
 function equalRecallBaseline(study: Study, loaded: readonly Candidate[]): Candidate | undefined {
+  const { recall } = study.constraints;
   const defaultBuild = parametersKey({});
   const onBaseline = loaded.filter(({ configuration }) => parametersKey(configuration.build) === defaultBuild);
   const goodEnough = onBaseline
-    .filter(({ metrics }) => (metricValue(metrics, 'recall') ?? 0) >= (study.constraints.recall?.min ?? 0))
+    .filter(({ metrics }) => (recallMetric(metrics, recall)?.value ?? 0) >= (recall?.min ?? 0))
     .filter(({ judgement }) => judgement.verdict === 'Passed' || judgement.verdict === 'Failed')
     .toSorted((a, b) => compareByObjectives(a.metrics, b.metrics, study.objectives));
   const passing = goodEnough.find(({ judgement }) => judgement.verdict === 'Passed');
@@ -150,7 +151,7 @@ function equalRecallBaseline(study: Study, loaded: readonly Candidate[]): Candid
 function beyond(single: Candidate, repeated: Candidate, objective: Objective | undefined): boolean {
   if (!objective) return false;
   const value = metricValue(single.metrics, objective.metric);
-  const bar = repeated.metrics.find(({ name }) => name === objective.metric);
+  const bar = repeated.metrics.find(({ name, query }) => name === objective.metric && query === undefined);
   if (value === undefined || !bar) return false;
   return objective.goal === 'Maximize' ? value > (bar.high ?? bar.value) : value < (bar.low ?? bar.value);
 }

@@ -3,7 +3,7 @@ import type { Candidate } from './candidates.ts';
 import type { Parameters } from './configuration.ts';
 import { showNumber } from './format.ts';
 import type { SearchRecord } from './history.ts';
-import { metricValue, type Metric } from './metrics.ts';
+import { metricValue, recallMetric, type Metric } from './metrics.ts';
 import { fromLogit, logit, worth } from './objective.ts';
 import { RATE_EXPONENT, rounded } from './model.ts';
 import type { Outcome } from './outcomes.ts';
@@ -36,10 +36,11 @@ export function searchProposals(study: Study, measured: readonly Outcome[], incu
     if (!best) return [];
     const wide = searches.find(({ search }) => parametersKey(search) === parametersKey(best.configuration.search));
     const narrow = wide && nextNarrower(wide, searches);
+    const recallOf = ({ metrics }: SearchRecord) => recallMetric(metrics, constraints.recall)?.value;
     const [low, high] = [narrow && recallOf(narrow), wide && recallOf(wide)];
     if (!wide || !narrow || low === undefined || high === undefined || low >= recallMin || high < recallMin) return [];
     const [from, to] = [beamOf(narrow.search), beamOf(wide.search)];
-    const target = Math.min(high, recallMin + standardError(wide.metrics));
+    const target = Math.min(high, recallMin + standardError(recallMetric(wide.metrics, constraints.recall)));
     const share = (logit(target) - logit(low)) / (logit(high) - logit(low));
     const beam = Math.ceil(from * (to / from) ** share);
     if (!(beam > from) || beam > to * WORTHWHILE) return [];
@@ -107,13 +108,8 @@ function expectedMetrics(
   return [{ name: metric, value: rounded(shrinks ? value / faster : value) }];
 }
 
-function standardError(metrics: readonly Metric[]): number {
-  const recall = metrics.find(({ name }) => name === 'recall');
+function standardError(recall: Metric | undefined): number {
   return recall?.low !== undefined && recall.high !== undefined ? (recall.high - recall.low) / 3.92 : 0;
-}
-
-function recallOf({ metrics }: SearchRecord): number | undefined {
-  return metricValue(metrics, 'recall');
 }
 
 function otherParameters(search: Parameters): string {

@@ -5,7 +5,8 @@ import type { DatasetFacts, Space } from './space.ts';
 
 /** What a recommended configuration must meet. Latencies in ms, memory in bytes. */
 export interface Constraints {
-  recall?: { min: number };
+  /** `perQuery`: each named query must reach it, not all together. */
+  recall?: { min: number; perQuery?: boolean };
   latency: readonly { percentile: number; max: number }[];
   errorRate?: { max: number };
   memory?: { max: number };

@@ -1,11 +1,12 @@
 import type { FinalsJob, LoadRules, MeasureJob } from '../../loadgen/protocol.ts';
 import { collectionBody, searchParams } from '../judge/bodies.ts';
-import { metricValue } from '../judge/metrics.ts';
+import { recallMetric } from '../judge/metrics.ts';
 import { planSearches } from '../judge/search-plan.ts';
 import type { Attempt } from '../runs/run-store.ts';
 import { TargetError, type TargetServer } from '../targets/target.ts';
 import { API_KEY_ENV, type SweepContext } from './context.ts';
 import { collectionName, searchId } from './identity.ts';
+import { jobWorkload } from './job-workload.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import { measure, measureFinals } from './run-jobs.ts';
 import type { SweepSettings } from './settings.ts';
@@ -101,6 +102,7 @@ async function build(
     ...(server.isolation ? { isolation: server.isolation } : {}),
     datasetDir: context.datasetDir,
     limit: settings.limit,
+    ...(settings.workload ? { workload: jobWorkload(settings.workload) } : {}),
     collectionBody: body,
     searches: planned.map(({ search, load }) => ({
       id: searchId(key, decision.build, search, 0),
@@ -109,7 +111,11 @@ async function build(
       load,
     })),
     rules: loadRules(settings),
-    done: committed.map(({ id, stage, metrics }) => ({ id, stage, recall: metricValue(metrics, 'recall') })),
+    done: committed.map(({ id, stage, metrics }) => ({
+      id,
+      stage,
+      recall: recallMetric(metrics, settings.constraints.recall)?.value,
+    })),
     readyTimeoutSeconds: READY_TIMEOUT_SECONDS,
   };
   await measure(job, attempt, decision.build, server, observed, context, ports, signal);
@@ -150,6 +156,7 @@ async function finals(
     seed: settings.seed,
     datasetDir: context.datasetDir,
     limit: settings.limit,
+    ...(settings.workload ? { workload: jobWorkload(settings.workload) } : {}),
     rules: loadRules(settings),
     ...(first.isolation ? { isolation: first.isolation } : {}),
     repeats: settings.repeats,
@@ -221,6 +228,7 @@ function loadRules(settings: SweepSettings): LoadRules {
   return {
     load: settings.load,
     recallMin: settings.constraints.recall?.min ?? 0,
+    ...(settings.constraints.recall?.perQuery ? { recallPerQuery: true } : {}),
     latency: settings.constraints.latency.map(({ percentile, max }) => ({ percentile, max })),
     errorRateMax: settings.constraints.errorRate?.max ?? 0.001,
     windowSeconds: settings.windowSeconds,

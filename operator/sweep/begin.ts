@@ -1,5 +1,6 @@
 import type { PreparedMessage } from '../../loadgen/protocol.ts';
 import { formatFieldErrors } from '../../crds/field-error.ts';
+import { workloadProblems } from '../../crds/sweep/presets.ts';
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
 import { tooNewFor, unknownTo } from '../judge/qdrant-version.ts';
@@ -8,6 +9,7 @@ import type { TargetInfo } from '../targets/target.ts';
 import type { ConductOptions } from './conduct.ts';
 import type { SweepContext } from './context.ts';
 import { historyKey } from './identity.ts';
+import { jobWorkload } from './job-workload.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 
@@ -34,7 +36,10 @@ export async function together<A, B>(
 
 /** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
 export function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
-  const errors = checkParameters(sweep.spec.parameters ?? [], settings.quantizations);
+  const errors = [
+    ...workloadProblems(sweep.spec),
+    ...checkParameters(sweep.spec.parameters ?? [], settings.quantizations),
+  ];
   if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
 }
 
@@ -48,7 +53,13 @@ export async function prepare(
   let prepared: PreparedMessage | undefined;
   const secrets = await datasetSecrets?.(sweep.spec.dataset, signal);
   const end = await jobs.run(
-    { kind: 'Prepare', dataset: sweep.spec.dataset, limit: settings.limit, cacheDir: datasetCache },
+    {
+      kind: 'Prepare',
+      dataset: settings.dataset,
+      limit: settings.limit,
+      ...(settings.workload ? { queries: jobWorkload(settings.workload).queries } : {}),
+      cacheDir: datasetCache,
+    },
     {
       signal,
       ...(secrets ? { secrets } : {}),

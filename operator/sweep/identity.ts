@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resolveWorkload } from '../../crds/sweep/presets.ts';
 import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { Parameters } from '../judge/configuration.ts';
 
@@ -25,8 +26,25 @@ export function historyKey(
   target: TargetIdentity,
   datasetDigest: string,
 ): string {
-  const { limit = 10, load, duration, warmup } = sweep.spec.workload ?? {};
-  return `sha256:${digest(sweep.namespace, sweep.name, target, datasetDigest, { limit, load, duration, warmup })}`;
+  const { load, duration, warmup } = sweep.spec.workload ?? {};
+  const workload = { ...asked(sweep.spec), load, duration, warmup };
+  return `sha256:${digest(sweep.namespace, sweep.name, target, datasetDigest, workload)}`;
+}
+
+/**
+ * What is asked: the same whether a preset says so or the fields themselves. What is as it always was before it could be
+ * chosen is left out, so that histories go on.
+ */
+function asked(spec: SweepSpec): Record<string, unknown> {
+  const { limit, queries, withPayload, payloadIndexes, writes } = resolveWorkload(spec);
+  const alike = queries.length === 1 && queries[0]?.name === 'default' && queries[0].filter === undefined;
+  return {
+    limit,
+    ...(alike ? {} : { queries }),
+    ...(withPayload ? { withPayload } : {}),
+    ...(payloadIndexes.length > 0 ? { payloadIndexes } : {}),
+    ...(writes ? { writes } : {}),
+  };
 }
 
 /** What makes two targets the same for comparing numbers: kind, address, resources; not the process that happens to run. */

@@ -20,7 +20,7 @@ import {
 } from '../judge/recommend.ts';
 import type { Study } from '../judge/study.ts';
 import { metricLabel } from '../judge/format.ts';
-import { isClosedLoop, loadSource, metricValue, type MetricName } from '../judge/metrics.ts';
+import { isClosedLoop, loadSource, metricValue, type Metric, type MetricName } from '../judge/metrics.ts';
 import { JUDGE_VERSION } from '../judge/version.ts';
 import type { Observed } from './state.ts';
 
@@ -192,13 +192,27 @@ function measured(candidate: Candidate, study: Study, observed: Observed | undef
   const gain = gainOverBaseline(candidate, study);
   return {
     configuration: rendered(candidate.configuration, observed),
-    metrics: candidate.metrics.slice(0, STATUS_BOUNDS.metrics),
+    metrics: statusMetrics(candidate.metrics),
     verdict,
     reason,
     message: cut(gain ? `${message}; ${gain}` : message),
     constraints,
     run: candidate.run,
   };
+}
+
+/**
+ * The metrics a status has room for: those of all queries together, then recall by named query, the worst first, then
+ * latency and selectivity. The record has them all.
+ */
+export function statusMetrics(metrics: readonly Metric[]): Metric[] {
+  const named = (name: MetricName) => metrics.filter((metric) => metric.query !== undefined && metric.name === name);
+  return [
+    ...metrics.filter(({ query }) => query === undefined),
+    ...named('recall').toSorted((a, b) => a.value - b.value),
+    ...named('latencyP95'),
+    ...named('selectivity'),
+  ].slice(0, STATUS_BOUNDS.metrics);
 }
 
 /**

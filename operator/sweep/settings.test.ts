@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { PRESETS } from '../../crds/sweep/presets.ts';
 import { collectionName, historyKey, runId, searchId, stableJson } from './identity.ts';
 import { resolveSettings } from './settings.ts';
 
@@ -75,6 +76,60 @@ describe('settings', () => {
   });
 });
 
+describe('a preset', () => {
+  it('stands for its table, said in one sentence, and gives a synthetic dataset the fields it needs', () => {
+    const settings = resolveSettings({ ...minimal, workload: { preset: 'Filtered' } });
+    expect(settings.workload?.queries.map(({ name }) => name)).toEqual(['plain', 'half', 'tenth', 'category']);
+    expect(settings.dataset.synthetic).toMatchObject({
+      points: 1000,
+      payload: [
+        { field: 'score', type: 'float' },
+        { field: 'category', type: 'keyword' },
+      ],
+    });
+    expect(settings.assumed).toContain(
+      'workload.preset Filtered: queries plain 25 %, half 25 %, tenth 25 %, category 25 %; limit 10; the synthetic dataset has the payload fields score, category',
+    );
+  });
+
+  it('is overridden by what is set beside it, each field as a whole', () => {
+    const { workload, limit } = resolveSettings({
+      ...minimal,
+      workload: { preset: 'WriteHeavy', limit: 3, writes: { upserts: { rate: 2 } }, queries: [{ name: 'mine' }] },
+    });
+    expect(limit).toBe(3);
+    expect(workload).toEqual({
+      limit: 3,
+      withPayload: false,
+      payloadIndexes: [],
+      queries: [{ name: 'mine', weight: 1 }],
+      writes: { upserts: { rate: 2, batch: 1 } },
+    });
+  });
+
+  it('says what is written', () => {
+    expect(resolveSettings({ ...minimal, workload: { preset: 'WriteHeavy' } }).assumed).toContain(
+      'workload.preset WriteHeavy: queries plain 100 %; limit 10; beside them 50/s upserts of 16 and 20/s deletes',
+    );
+    expect(resolveSettings({ ...minimal, workload: { preset: 'MultiTenant' } }).assumed.join()).toContain(
+      'with payload',
+    );
+  });
+
+  it('is not there unless something is asked for', () => {
+    expect(resolveSettings(minimal).workload).toBeUndefined();
+    expect(resolveSettings({ ...minimal, workload: { withPayload: true } }).workload).toMatchObject({
+      queries: [{ name: 'default', weight: 1 }],
+    });
+    expect(
+      resolveSettings({ ...minimal, constraints: { recall: { min: 0.9, perQuery: true } } }).constraints.recall,
+    ).toEqual({
+      min: 0.9,
+      perQuery: true,
+    });
+  });
+});
+
 describe('identity', () => {
   const sweep = (spec: object) => ({ namespace: 'a', name: 's', spec: { ...minimal, ...spec } as never });
   const key = (spec: object, digest = 'sha256:1') => historyKey(sweep(spec), { kind: 'kubernetes' }, digest);
@@ -95,6 +150,23 @@ describe('identity', () => {
     expect(key({ workload: { limit: 20 } })).not.toBe(key({}));
     expect(key({}, 'sha256:2')).not.toBe(key({}));
     expect(historyKey(sweep({}), { kind: 'external', url: 'http://q' }, 'sha256:1')).not.toBe(key({}));
+  });
+
+  it('begins another with another workload, and is the same however it is put', () => {
+    const preset = PRESETS.MultiTenant?.workload as object;
+    const asked = [
+      {},
+      { preset: 'ReadHeavy' },
+      { preset: 'MultiTenant' },
+      { preset: 'MultiTenant', withPayload: false },
+      { withPayload: true },
+      { writes: { deletes: { rate: 1 } } },
+      { queries: [{ name: 'a' }] },
+      { queries: [{ name: 'a' }, { name: 'b', weight: 2 }] },
+    ].map((workload) => key({ workload }));
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(key({ workload: preset })).toBe(key({ workload: { preset: 'MultiTenant' } }));
+    expect(key({ workload: { queries: [{ name: 'default' }], withPayload: false, limit: 10 } })).toBe(key({}));
   });
 
   it('does not depend on the order of names', () => {

@@ -1,6 +1,7 @@
 import { durationSeconds } from '../../crds/duration.ts';
 import { quantityValue } from '../../crds/quantity.ts';
-import type { ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep/sweep-spec.ts';
+import { resolveDataset, resolveWorkload, type ResolvedWorkload } from '../../crds/sweep/presets.ts';
+import type { DatasetSpec, ParameterSpec, QuantizationSpec, SweepSpec } from '../../crds/sweep/sweep-spec.ts';
 import type { LoadModel } from '../../loadgen/protocol.ts';
 import type { Constraints, Objective } from '../judge/study.ts';
 
@@ -11,6 +12,10 @@ export interface SweepSettings {
   limit: number;
   /** How load is offered. */
   load: LoadModel;
+  /** What is asked, the preset's values filled in; undefined: every query alike, without payload, only reads. */
+  workload: ResolvedWorkload | undefined;
+  /** What is searched, with the payload fields a preset needs. */
+  dataset: DatasetSpec;
   /** Least length of a measuring window, in seconds and in requests; the finalists' too, so that their figures compare. */
   windowSeconds: number;
   windowRequests: number;
@@ -64,6 +69,8 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
       `workload.load.closed: all rates and latencies are of ${load.concurrency} clients that wait for each answer before they ask again; waiting that a slow answer would cause others does not show in them, and they compare only with tools that measure so`,
     );
   }
+  const asked = resolveWorkload(spec);
+  if (workload.preset) assumed.push(presetNote(workload.preset, spec));
   if (!budget.builds) assumed.push(`budget.builds is not set: at most ${DEFAULT_BUILDS} builds are made`);
   const price = spec.target.kubernetes?.pricePerHour ?? spec.target.external?.pricePerHour;
   const soak = load.kind === 'Open' && load.profile === 'Soak';
@@ -72,8 +79,10 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
   return {
     suspend: spec.suspend ?? false,
     onFinish: spec.retention?.onFinish ?? 'Delete',
-    limit: workload.limit ?? 10,
+    limit: asked.limit,
     load,
+    workload: isPlain(asked) ? undefined : asked,
+    dataset: resolveDataset(spec),
     windowSeconds,
     windowRequests: workload.duration ? 1 : 1000,
     warmupSeconds: workload.warmup ? durationSeconds(workload.warmup) : 1,
@@ -81,7 +90,7 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
     quantizations: spec.quantizations ?? [],
     parameters: spec.parameters,
     constraints: {
-      recall: { min: recall.min },
+      recall: { min: recall.min, ...(recall.perQuery ? { perQuery: true } : {}) },
       latency: (constraints.latency ?? []).map(({ percentile, max }) => ({
         percentile,
         max: durationSeconds(max) * 1000,
@@ -108,4 +117,29 @@ function resolveLoad(load: NonNullable<SweepSpec['workload']>['load']): LoadMode
   }
   if (load?.closed) return { kind: 'Closed', concurrency: load.closed.concurrency };
   return { kind: 'Saturation', arrivals: load?.saturation?.arrivals ?? 'Poisson' };
+}
+
+/** Whether a workload is what everything was measured with before there was another. */
+function isPlain({ queries, withPayload, payloadIndexes, writes }: ResolvedWorkload): boolean {
+  const [first, ...others] = queries;
+  const alike = first?.name === 'default' && first.filter === undefined && others.length === 0;
+  return alike && !withPayload && payloadIndexes.length === 0 && writes === undefined;
+}
+
+/** What a preset stands for here, in one sentence. */
+function presetNote(name: string, spec: SweepSpec): string {
+  const { queries, limit, withPayload, writes } = resolveWorkload(spec);
+  const sum = queries.reduce((total, { weight }) => total + weight, 0);
+  const mix = queries.map(({ name: query, weight }) => `${query} ${Math.round((100 * weight) / sum)} %`).join(', ');
+  const written = [
+    ...(writes?.upserts ? [`${writes.upserts.rate}/s upserts of ${writes.upserts.batch}`] : []),
+    ...(writes?.deletes ? [`${writes.deletes.rate}/s deletes`] : []),
+  ].join(' and ');
+  const added = (resolveDataset(spec).synthetic?.payload as { field: string }[] | undefined)?.map(({ field }) => field);
+  return [
+    `workload.preset ${name}: queries ${mix}; limit ${limit}`,
+    ...(withPayload ? ['with payload'] : []),
+    ...(written ? [`beside them ${written}`] : []),
+    ...(added ? [`the synthetic dataset has the payload fields ${added.join(', ')}`] : []),
+  ].join('; ');
 }
