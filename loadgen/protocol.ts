@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { sweepSpecSchema } from '../crds/sweep/sweep-spec.ts';
 import { REASONS } from '../operator/judge/verdict.ts';
+import { namedQueriesSchema, payloadIndexSchema } from './workload.ts';
 
 /**
  * What passes between whoever starts a load generator (the local CLI, the operator) and its process: one job in,
@@ -13,7 +14,7 @@ const parameters = z.record(z.string().max(128), z.union([z.number(), z.string()
 const datasetSource = sweepSpecSchema.shape.dataset;
 
 /** The files of a vectors dataset. */
-export const SOURCE_ROLES = ['base', 'queries', 'groundTruth'] as const;
+export const SOURCE_ROLES = ['base', 'queries', 'groundTruth', 'payload', 'queryVariables'] as const;
 export type SourceRole = (typeof SOURCE_ROLES)[number];
 
 /** The environment variable by which a Prepare job gets the headers of a source's `headersSecretRef`. */
@@ -71,11 +72,32 @@ export const loadRulesSchema = z.strictObject({
 });
 export type LoadRules = z.output<typeof loadRulesSchema>;
 
+const ratePerSecond = z.number().gt(0).max(1e6);
+
+/** What is asked of a build while it is measured. Absent: every query alike, without filter and payload, only reads. */
+export const workloadSchema = z.strictObject({
+  queries: namedQueriesSchema,
+  /** Whether answers carry payloads. */
+  withPayload: z.boolean(),
+  /** Payload indexes made before the upload. */
+  payloadIndexes: z.array(payloadIndexSchema).max(16),
+  /** Writes beside the searches: requests a second, and points in one upsert. A delete takes one point. */
+  writes: z
+    .strictObject({
+      upserts: z.strictObject({ rate: ratePerSecond, batch: z.int().min(1).max(10_000) }).optional(),
+      deletes: z.strictObject({ rate: ratePerSecond }).optional(),
+    })
+    .optional(),
+});
+export type Workload = z.output<typeof workloadSchema>;
+
 /** Fetch or make the dataset, check it, compute the ground truth; nothing is spent before this has passed. */
 export const prepareJobSchema = z.strictObject({
   kind: z.literal('Prepare'),
   dataset: datasetSource,
   limit: z.int().min(1).max(1000),
+  /** The sorts of queries: each with a filter gets a ground truth of its own. */
+  queries: namedQueriesSchema.optional(),
   /** Folder that keeps prepared datasets, keyed by content. */
   cacheDir: z.string().max(4096),
 });
@@ -92,6 +114,7 @@ export const measureJobSchema = z.strictObject({
   /** Folder of the prepared dataset, from the Prepare job. */
   datasetDir: z.string().max(4096),
   limit: z.int().min(1).max(1000),
+  workload: workloadSchema.optional(),
   /** The collection's body as it was created: what readback is compared with. */
   collectionBody: z.record(z.string().max(63), z.unknown()),
   searches: z.array(plannedSearchSchema).min(1).max(1024),
@@ -173,6 +196,8 @@ export const preparedMessageSchema = z.strictObject({
   dimensions: z.int().min(1),
   queries: z.int().min(1),
   distance: z.enum(['Cosine', 'Dot', 'Euclid', 'Manhattan']),
+  /** Of each named query with a filter: the mean share of points that match it. */
+  selectivity: z.record(z.string(), z.number().min(0).max(1)).optional(),
 });
 
 /** The build is ready to be searched. */

@@ -2,6 +2,7 @@ import { fieldErrors, formatFieldErrors, type FieldError } from '../../crds/fiel
 import { sweepSchema, type QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { unsupportedFields } from '../../crds/unsupported-fields.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
+import { checkQueries } from './named-queries.ts';
 
 /** Why a sweep cannot be worked on: reason and message of its condition Accepted. */
 export interface Refusal {
@@ -34,7 +35,11 @@ export function admit(object: {
   if (!parsed.success) return invalid(fieldErrors(sweepSchema, parsed.error, input));
   const { spec } = parsed.data;
   const more = unsupportedFields(sweepSchema, parsed.data, []);
-  const errors = [...urls(parsed.data), ...checkParameters(spec.parameters ?? [], spec.quantizations ?? [])];
+  const errors = [
+    ...urls(parsed.data),
+    ...checkQueries(spec),
+    ...checkParameters(spec.parameters ?? [], spec.quantizations ?? []),
+  ];
   if (errors.length > 0) return invalid([...errors, ...more]);
   if (more.length > 0) return { refused: { reason: 'NotSupported', message: formatFieldErrors(more) } };
   return { sweep: parsed.data };
