@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { errorText, JobError } from '../job-error.ts';
+import { JobError } from '../job-error.ts';
 import { parsePayload } from '../filter/payload-json.ts';
 
 /** Longest line: far above what a vector search's payload sensibly is, far below what a request may hold. */
@@ -25,9 +25,8 @@ export async function* readJsonLines(path: string, name: string): AsyncGenerator
       row += 1;
       return text;
     } catch (error) {
-      // V8 quotes what it read, which may be the user's data.
-      const why = error instanceof SyntaxError ? 'is no JSON object' : errorText(error);
-      throw invalid(why, error);
+      // The parser's own words quote what it read.
+      throw invalid(error instanceof SyntaxError ? 'is no JSON object' : 'is not UTF-8', error);
     }
   };
 

@@ -44,7 +44,7 @@ export const payloadArbitrary: fc.Arbitrary<Record<string, unknown>> = fc.record
     'spaced key': word,
     items: fc.array(fc.record({ kind: word, count: integer }, { requiredKeys: [] }), { maxLength: 3 }),
   },
-  { requiredKeys: [] },
+  { requiredKeys: ['mixed'] },
 );
 
 const bounds = <T>(value: fc.Arbitrary<T>) =>
@@ -155,6 +155,13 @@ const leaf = (id: fc.Arbitrary<number>) =>
     })),
   );
 
+/** Filters of one condition over such payloads, with ids below `points`. */
+export function conditionArbitrary(points: number): fc.Arbitrary<Record<string, unknown>> {
+  return (leaf(fc.integer({ min: 0, max: points - 1 })) as fc.Arbitrary<Record<string, unknown>>).map((must) => ({
+    must,
+  }));
+}
+
 /** Filters over such payloads, nested up to three deep, with ids below `points`. */
 export function filterArbitrary(points: number): fc.Arbitrary<Record<string, unknown>> {
   const { filter } = fc.letrec<{ filter: Record<string, unknown>; condition: Record<string, unknown> }>((tie) => ({
@@ -163,21 +170,20 @@ export function filterArbitrary(points: number): fc.Arbitrary<Record<string, unk
       { weight: 4, arbitrary: leaf(fc.integer({ min: 0, max: points - 1 })) as fc.Arbitrary<Record<string, unknown>> },
       { weight: 1, arbitrary: tie('filter') },
     ),
-    filter: fc
-      .record(
-        {
-          must: fc.array(tie('condition'), { minLength: 1, maxLength: 2 }),
-          should: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }),
-          must_not: tie('condition'),
-          min_should: fc
-            .array(tie('condition'), { minLength: 1, maxLength: 4 })
-            .chain((conditions) =>
-              fc.integer({ min: 1, max: conditions.length }).map((min_count) => ({ conditions, min_count })),
-            ),
-        },
-        { requiredKeys: [] },
-      )
-      .filter((clauses) => Object.keys(clauses).length > 0),
+    filter: fc.oneof(
+      fc.array(tie('condition'), { minLength: 1, maxLength: 2 }).map((must) => ({ must })),
+      fc.array(tie('condition'), { minLength: 1, maxLength: 3 }).map((should) => ({ should })),
+      tie('condition').map((must_not) => ({ must_not })),
+      fc
+        .array(tie('condition'), { minLength: 1, maxLength: 4 })
+        .chain((conditions) =>
+          fc.integer({ min: 1, max: conditions.length }).map((min_count) => ({ conditions, min_count })),
+        )
+        .map((min_should) => ({ min_should })),
+      fc
+        .tuple(tie('condition'), tie('condition'), tie('condition'))
+        .map(([a, b, c]) => ({ must: [a], should: [b, c], must_not: [c] })),
+    ),
   }));
   return filter;
 }
