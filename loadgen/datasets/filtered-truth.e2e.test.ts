@@ -63,8 +63,8 @@ describe('ground truth under filters, against exact search of the engine', () =>
   ])('is what comes back, %s', async (_name, made) => {
     const named = Object.entries(filters).map(([name, filter]) => ({ name, weight: 1, filter }));
     const shape = {
-      points: 3000,
-      queries: 40,
+      points: 2000,
+      queries: 20,
       distance: 'Cosine' as const,
       payload: fields.map((field) => ({ ...field })),
     };

@@ -47,10 +47,16 @@ export const payloadArbitrary: fc.Arbitrary<Record<string, unknown>> = fc.record
   { requiredKeys: ['mixed'] },
 );
 
-const bounds = <T>(value: fc.Arbitrary<T>) =>
-  fc
-    .record({ lt: value, gt: value, lte: value, gte: value }, { requiredKeys: [] })
-    .filter((range) => Object.keys(range).length > 0);
+/** One bound, or one on each side. */
+const bounds = <T>(value: fc.Arbitrary<T>) => {
+  const lower = fc.oneof(fc.record({ gt: value }), fc.record({ gte: value }));
+  const upper = fc.oneof(fc.record({ lt: value }), fc.record({ lte: value }));
+  return fc.oneof(
+    lower,
+    upper,
+    fc.tuple(lower, upper).map(([from, to]) => ({ ...from, ...to })),
+  );
+};
 
 const match = fc.oneof(
   fc.oneof(word, integer, fc.boolean(), uuid).map((value) => ({ value })),
