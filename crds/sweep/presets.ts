@@ -132,11 +132,10 @@ export function resolveWorkload({ workload = {} }: Pick<SweepSpec, 'workload'>):
         ...(workload.writes.deletes ? { deletes: workload.writes.deletes } : {}),
       }
     : preset?.writes;
-  const payloadIndexes = workload.payloadIndexes as readonly PayloadIndexOf[] | undefined;
   return {
     limit: workload.limit ?? preset?.limit ?? 10,
     withPayload: workload.withPayload ?? preset?.withPayload ?? false,
-    payloadIndexes: payloadIndexes ?? preset?.payloadIndexes ?? [],
+    payloadIndexes: workload.payloadIndexes ?? preset?.payloadIndexes ?? [],
     queries: queries ?? preset?.queries ?? [{ name: 'default', weight: 1 }],
     ...(writes ? { writes } : {}),
   };
@@ -153,11 +152,11 @@ export function resolveDataset({ dataset, workload }: Pick<SweepSpec, 'dataset' 
   if (!synthetic || fields.length === 0) return dataset;
   const given = syntheticFields(dataset);
   const missing = fields.filter(({ field }) => !given.some((other) => other.field === field));
-  return { synthetic: { ...synthetic, payload: [...given, ...missing] as never } };
+  return { synthetic: { ...synthetic, payload: [...given, ...missing] } };
 }
 
 function syntheticFields({ synthetic }: SweepSpec['dataset']): readonly PayloadFieldOf[] {
-  return (synthetic?.payload as readonly PayloadFieldOf[] | undefined) ?? [];
+  return synthetic?.payload ?? [];
 }
 
 /** What is wrong with a workload that its schema cannot know, with what to do. Pure. */
@@ -189,7 +188,7 @@ function presetProblems({ dataset, workload }: Pick<SweepSpec, 'dataset' | 'work
   const { vectors } = dataset;
   const fields = preset.fields.map(({ field, type }) => `${field} (${type})`).join(', ');
   if (vectors && preset.fields.length > 0) {
-    const { payload, queryVariables } = vectors as { payload?: unknown; queryVariables?: unknown };
+    const { payload, queryVariables } = vectors;
     // Only what is not overridden is needed.
     const asks = workload?.queries === undefined || workload.payloadIndexes === undefined;
     const text = workload?.queries === undefined ? JSON.stringify(preset.workload.queries) : '';

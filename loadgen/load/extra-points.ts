@@ -9,7 +9,6 @@ import { JobError } from '../job-error.ts';
 import type { Workload } from '../protocol.ts';
 import { Random } from '../random.ts';
 import { collectionPath, type Rest } from '../rest.ts';
-import { truthOf } from './payload-parts.ts';
 
 /** Extra points at most, relative to the dataset's; more only where deletes need them. */
 const SHARE = 0.05;
@@ -102,7 +101,7 @@ export class ExtraPoints {
     const batch = writes.upserts?.batch ?? DELETE_BATCH;
     const forDeletes = 2 * (writes.deletes?.rate ?? 0) * windowSeconds;
     const wanted = Math.ceil(Math.max(LEAST_POINTS, SHARE * points, batch, forDeletes) / batch);
-    const truths = new Set([dataset.truth, ...names.map((name) => truthOf(dataset, name))]);
+    const truths = new Set([dataset.truth, ...names.map((name) => dataset.truthOf(name))]);
     const copies = bystanders(points, limit, truths, wanted * batch, seed);
     if (copies.length === 0) {
       throw new JobError(

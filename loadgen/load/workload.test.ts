@@ -103,8 +103,11 @@ describe('compileWorkload', () => {
   });
 
   it("puts each query's own variables into its filter, whatever their type", () => {
-    const filter = { must: [{ key: 'tenant', match: { any: ['$tenant', '$$tenant', 'a $tenant'] } }] };
-    const variables = [{ tenant: 'a"b' }, { tenant: 7 }, { tenant: ['x'] }];
+    const filter = {
+      must: [{ key: 'tenant', match: { value: '$tenant' } }],
+      must_not: [{ key: 'tenant', match: { any: ['$$tenant', 'a $tenant'] } }],
+    };
+    const variables = [{ tenant: 'a"b' }, { tenant: 7 }, { tenant: true }];
     const workload = compile(prepared({ mine: filter }, variables), {
       queries: [
         { name: 'plain', weight: 3 },
@@ -121,7 +124,10 @@ describe('compileWorkload', () => {
       ...[1, 2, 3].map((i) => ({ query: [i], limit: 5, params: {}, with_payload: true, with_vector: false })),
       ...variables.map(({ tenant }, i) => ({
         query: [i + 1],
-        filter: { must: [{ key: 'tenant', match: { any: [tenant, '$tenant', 'a $tenant'] } }] },
+        filter: {
+          must: [{ key: 'tenant', match: { value: tenant } }],
+          must_not: [{ key: 'tenant', match: { any: ['$tenant', 'a $tenant'] } }],
+        },
         limit: 5,
         params: {},
         with_payload: true,

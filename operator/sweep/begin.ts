@@ -10,6 +10,7 @@ import type { ConductOptions } from './conduct.ts';
 import type { SweepContext } from './context.ts';
 import { historyKey } from './identity.ts';
 import { jobWorkload } from './job-workload.ts';
+import { checkQueries } from './named-queries.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 
@@ -36,9 +37,11 @@ export async function together<A, B>(
 
 /** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
 export function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
+  const { spec } = sweep;
   const errors = [
-    ...workloadProblems(sweep.spec),
-    ...checkParameters(sweep.spec.parameters ?? [], settings.quantizations),
+    ...workloadProblems(spec),
+    ...checkQueries(spec),
+    ...checkParameters(spec.parameters ?? [], settings.quantizations),
   ];
   if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
 }
@@ -75,6 +78,12 @@ export async function prepare(
     throw new SweepStopped(reason, end.message);
   }
   if (!prepared) throw new SweepStopped('Internal', 'the load generator prepared no dataset');
+  for (const [name, share] of Object.entries(prepared.selectivity ?? {})) {
+    onEvent({
+      type: 'phase',
+      message: `query ${name}: its filter matches ${(share * 100).toPrecision(2)} % of points`,
+    });
+  }
   if (settings.limit > prepared.points) {
     throw new SweepStopped(
       'InvalidSpec',
