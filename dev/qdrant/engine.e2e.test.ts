@@ -100,23 +100,10 @@ describe('a refused request', () => {
 
     await server.result('PUT', '/collections/c', { vectors: { size: 2, distance: 'Dot' } });
     const cases: [string, string, unknown, number, string][] = [
-      ['POST', '/collections/c/points/query', { query: { fusion: 'rrf' } }, 400, 'a `fusion` query is not supported'],
-      [
-        'POST',
-        '/collections/c/points/query',
-        { query: { recommend: {} } },
-        400,
-        'a `recommend` query is not supported',
-      ],
-      [
-        'POST',
-        '/collections/c/points/query',
-        { query: [1, 2], prefetch: [{ query: [1, 2] }] },
-        400,
-        '`prefetch` is not supported',
-      ],
-      ['POST', '/collections/c/points/query', { query: { indices: [1], values: [1] } }, 400, 'is not supported'],
-      ['POST', '/collections/c/points/query', { query: [[1, 2]] }, 400, 'expected f32'],
+      ['POST', '/collections/c/points/query', { query: { text: 'x', model: 'm' } }, 400, 'is not supported'],
+      ['POST', '/collections/c/points/query', { query: [1, 2], shard_key: 'k' }, 400, '`shard_key` is not supported'],
+      ['POST', '/collections/c/points/query', { query: [1, 'x'] }, 400, 'expected f32'],
+      ['POST', '/collections/c/points/query', { query: 'x' }, 400, 'is not a valid point ID'],
       ['POST', '/collections/c/points/query', { query: 77 }, 404, 'No point with id 77 found'],
       [
         'POST',
@@ -125,10 +112,16 @@ describe('a refused request', () => {
         422,
         'hnsw_ef: value 0 invalid',
       ],
-      ['POST', '/collections/c/points/query/groups', {}, 501, 'points/query/groups'],
-      ['POST', '/collections/c/facet', {}, 501, 'facet'],
+      ['POST', '/collections/c/points/search', {}, 501, 'points/search'],
+      ['PUT', '/collections/c/vectors/v', {}, 501, 'named vectors'],
       ['POST', '/collections/c/snapshots', {}, 501, 'snapshots'],
-      ['PUT', '/collections/s', { sparse_vectors: { s: {} } }, 400, '`sparse_vectors` is not supported'],
+      [
+        'PUT',
+        '/collections/s',
+        { sparse_vectors: { s: { index: { datatype: 'turbo4' } } } },
+        422,
+        'sparse_vectors.s.index.datatype',
+      ],
       [
         'PUT',
         '/collections/s',

@@ -10,15 +10,16 @@ use std::time::Instant;
 
 use crate::collection::Collection;
 use crate::observe;
-use crate::points;
-use crate::query;
 use crate::reply::{Answer, ApiError, HttpResponse, failure, json as json_response, ok, text};
 use crate::route::{Route, check_new_name};
 use crate::schema::collection::CreateCollection;
-use crate::schema::points::{CountPoints, Query, UpsertPoints};
+use crate::schema::points::{CountPoints, UpdateBatch};
+use crate::schema::query::Query;
 use crate::server::Server;
 use crate::settings::Settings;
 use crate::store::ChangeAliases;
+use crate::writes::{self, Operations};
+use crate::{aggregate, groups, points, query, strict};
 
 /// The version of Qdrant whose API this is.
 pub const VERSION: &str = "1.19.0";
@@ -39,6 +40,43 @@ impl Call {
     }
     fn parse<T: DeserializeOwned>(&self) -> Answer<T> {
         parse(&self.body)
+    }
+    /// The collection a request is about, whose strict mode may limit the request's timeout.
+    fn collection(&self, server: &Server, name: &str) -> Answer<Arc<Collection>> {
+        let collection = server.store.get(name)?;
+        let seconds = self.options.get("timeout");
+        if let Some(seconds) = seconds.and_then(|text| text.parse().ok()) {
+            strict::timeout(&collection, seconds)?;
+        }
+        Ok(collection)
+    }
+    /// Reads a body, makes the engine's operations of it, and applies them.
+    fn write<T: DeserializeOwned>(
+        &self,
+        server: &Server,
+        name: &str,
+        operations: impl FnOnce(&Settings, T) -> Answer<Operations>,
+    ) -> Answer<HttpResponse> {
+        let body: T = parse_placeless(&self.body)?;
+        let collection = self.collection(server, name)?;
+        let operations = operations(&collection.settings(), body)?;
+        let number = writes::apply(&collection, operations)?;
+        Ok(ok(&writes::written(number, self.wait()), self.start))
+    }
+    fn write_batch(&self, server: &Server, name: &str) -> Answer<HttpResponse> {
+        let body: UpdateBatch = parse_placeless(&self.body)?;
+        let collection = self.collection(server, name)?;
+        let settings = collection.settings();
+        let requests = body
+            .operations
+            .into_iter()
+            .map(|update| writes::one(&settings, update))
+            .collect::<Answer<Vec<_>>>()?;
+        let results: Vec<_> = writes::apply_batch(&collection, requests)?
+            .into_iter()
+            .map(|number| writes::written(number, self.wait()))
+            .collect();
+        Ok(ok(&results, self.start))
     }
 }
 
@@ -67,13 +105,12 @@ fn end_of(body: &[u8]) -> String {
     format!("line {line} column {column}")
 }
 
-pub fn parse_query(server: &Server, name: &str, body: &[u8]) -> Answer<(Arc<Collection>, Query)> {
+pub fn parse_query(body: &[u8]) -> Answer<Query> {
     // Qdrant reads a query through a flattened struct, which puts every problem at the body's end.
-    let query = serde_json::from_slice(body).map_err(|error| match error.is_data() {
+    serde_json::from_slice(body).map_err(|error| match error.is_data() {
         true => ApiError::format(format!("{} at {}", placeless(&error), end_of(body))),
         false => ApiError::format(error),
-    })?;
-    Ok((server.store.get(name)?, query))
+    })
 }
 
 pub fn reply<T: Serialize>(result: Answer<T>, start: Instant) -> HttpResponse {
@@ -91,7 +128,7 @@ pub fn run(server: &Server, call: Call) -> HttpResponse {
 fn answer(server: &Server, call: Call) -> Answer<HttpResponse> {
     let store = &server.store;
     let start = call.start;
-    let written = |number: u64| ok(&points::written(number, call.wait()), start);
+    let written = |number: u64| ok(&writes::written(number, call.wait()), start);
     let response = match &call.route {
         Route::Root => {
             let about = json!({"title": "qdrant - vector search engine", "version": VERSION});
@@ -138,40 +175,79 @@ fn answer(server: &Server, call: Call) -> Answer<HttpResponse> {
         Route::CollectionAliases(name) => ok(&alias_list(server, Some(name)), start),
         Route::CreateIndex(name) => {
             let body = call.parse()?;
-            written(points::create_index(&*store.get(name)?, body)?)
+            let collection = call.collection(server, name)?;
+            let operations = writes::create_index(&collection.settings(), body)?;
+            written(writes::apply(&collection, operations)?)
         }
         Route::DeleteIndex(name, field) => {
-            written(points::delete_index(&*store.get(name)?, field)?)
+            let collection = call.collection(server, name)?;
+            written(writes::apply(&collection, writes::delete_index(field)?)?)
         }
-        Route::Upsert(name) => {
-            let body: UpsertPoints = parse_placeless(&call.body)?;
-            written(points::upsert(&*store.get(name)?, body)?)
-        }
-        Route::DeletePoints(name) => {
-            let body = call.parse()?;
-            written(points::delete(&*store.get(name)?, body)?)
-        }
+        Route::Upsert(name) => call.write(server, name, writes::upsert)?,
+        Route::DeletePoints(name) => call.write(server, name, writes::delete)?,
+        Route::SetPayload(name) => call.write(server, name, writes::set_payload)?,
+        Route::OverwritePayload(name) => call.write(server, name, writes::overwrite_payload)?,
+        Route::DeletePayload(name) => call.write(server, name, writes::delete_payload)?,
+        Route::ClearPayload(name) => call.write(server, name, writes::clear_payload)?,
+        Route::UpdateVectors(name) => call.write(server, name, writes::update_vectors)?,
+        Route::DeleteVectors(name) => call.write(server, name, writes::delete_vectors)?,
+        Route::UpdateBatch(name) => call.write_batch(server, name)?,
         Route::Retrieve(name) => {
             let body = call.parse()?;
-            ok(&points::retrieve(&*store.get(name)?, body)?, start)
+            ok(
+                &points::retrieve(&*call.collection(server, name)?, body)?,
+                start,
+            )
         }
-        Route::GetPoint(name, id) => ok(&points::get(&*store.get(name)?, id)?, start),
+        Route::GetPoint(name, id) => ok(&points::get(&*call.collection(server, name)?, id)?, start),
         Route::Scroll(name) => {
             let body = call.parse()?;
-            ok(&points::scroll(&*store.get(name)?, body)?, start)
+            ok(
+                &points::scroll(&*call.collection(server, name)?, body)?,
+                start,
+            )
         }
         Route::Count(name) => {
             let body: CountPoints = call.parse()?;
-            let count = points::count(&*store.get(name)?, body)?;
+            let count = points::count(&*call.collection(server, name)?, body)?;
             ok(&json!({"count": count}), start)
         }
         Route::Query(name) => {
-            let (collection, query) = parse_query(server, name, &call.body)?;
-            ok(&query::query(&collection, query)?, start)
+            let query = parse_query(&call.body)?;
+            let collection = call.collection(server, name)?;
+            ok(&query::query(store, &collection, query)?, start)
         }
         Route::QueryBatch(name) => {
             let batch = call.parse()?;
-            ok(&query::query_batch(&*store.get(name)?, batch)?, start)
+            let collection = call.collection(server, name)?;
+            ok(&query::query_batch(store, &collection, batch)?, start)
+        }
+        Route::QueryGroups(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&groups::query_groups(store, &collection, body)?, start)
+        }
+        Route::SearchGroups(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&groups::search_groups(store, &collection, body)?, start)
+        }
+        Route::Facet(name) => {
+            let body = call.parse()?;
+            ok(
+                &aggregate::facet(&*call.collection(server, name)?, body)?,
+                start,
+            )
+        }
+        Route::MatrixPairs(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&aggregate::matrix_pairs(&collection, body)?, start)
+        }
+        Route::MatrixOffsets(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&aggregate::matrix_offsets(&collection, body)?, start)
         }
         Route::Unserved(what) => {
             return Err(ApiError::not_implemented(format!(

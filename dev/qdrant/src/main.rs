@@ -2,9 +2,12 @@
 //! environment variables, so that the official binary can take its place.
 #![forbid(unsafe_code)]
 
+mod aggregate;
 mod api;
 mod collection;
+mod groups;
 mod observe;
+mod plan;
 mod points;
 mod query;
 mod reply;
@@ -13,7 +16,11 @@ mod schema;
 mod server;
 mod settings;
 mod store;
+mod strict;
+mod tuning;
 mod validate;
+mod vectors;
+mod writes;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

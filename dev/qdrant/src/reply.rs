@@ -16,11 +16,17 @@ pub type Answer<T> = Result<T, ApiError>;
 pub struct ApiError {
     pub status: StatusCode,
     pub message: String,
+    /// Seconds after which the same request may succeed.
+    pub retry_after: Option<u64>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, message: String) -> Self {
-        Self { status, message }
+        Self {
+            status,
+            message,
+            retry_after: None,
+        }
     }
     /// 400: the request contradicts the collection or the engine.
     pub fn wrong_input(message: impl std::fmt::Display) -> Self {
@@ -73,6 +79,14 @@ impl ApiError {
         let message = format!("Timeout error: timed out after {} seconds", limit.as_secs());
         Self::new(StatusCode::REQUEST_TIMEOUT, message)
     }
+    /// 429: a rate limit of strict mode.
+    pub fn rate_limited(message: impl std::fmt::Display, retry_after: Option<u64>) -> Self {
+        let message = format!("Rate limiting exceeded: {message}");
+        Self {
+            retry_after,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, message)
+        }
+    }
     pub fn not_implemented(message: impl std::fmt::Display) -> Self {
         Self::new(
             StatusCode::NOT_IMPLEMENTED,
@@ -121,7 +135,13 @@ pub fn ok<T: Serialize + ?Sized>(result: &T, start: Instant) -> HttpResponse {
 pub fn failure(error: &ApiError, start: Instant) -> HttpResponse {
     let time = start.elapsed().as_secs_f64();
     let body = serde_json::json!({"status": {"error": error.message}, "time": time});
-    json(error.status, body.to_string().into_bytes())
+    let mut response = json(error.status, body.to_string().into_bytes());
+    if let Some(seconds) = error.retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 pub fn json(status: StatusCode, body: Vec<u8>) -> HttpResponse {

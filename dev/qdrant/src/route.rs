@@ -27,12 +27,24 @@ pub enum Route {
     DeleteIndex(String, String),
     Upsert(String),
     DeletePoints(String),
+    SetPayload(String),
+    OverwritePayload(String),
+    DeletePayload(String),
+    ClearPayload(String),
+    UpdateVectors(String),
+    DeleteVectors(String),
+    UpdateBatch(String),
     Retrieve(String),
     GetPoint(String, String),
     Scroll(String),
     Count(String),
     Query(String),
     QueryBatch(String),
+    QueryGroups(String),
+    SearchGroups(String),
+    Facet(String),
+    MatrixPairs(String),
+    MatrixOffsets(String),
     /// An endpoint of Qdrant that this server does not serve.
     Unserved(&'static str),
 }
@@ -69,12 +81,28 @@ impl Route {
             ("DELETE", ["collections", c, "index", f]) => DeleteIndex(name(c), name(f)),
             ("PUT", ["collections", c, "points"]) => Upsert(name(c)),
             ("POST", ["collections", c, "points", "delete"]) => DeletePoints(name(c)),
+            ("POST", ["collections", c, "points", "payload"]) => SetPayload(name(c)),
+            ("PUT", ["collections", c, "points", "payload"]) => OverwritePayload(name(c)),
+            ("POST", ["collections", c, "points", "payload", "delete"]) => DeletePayload(name(c)),
+            ("POST", ["collections", c, "points", "payload", "clear"]) => ClearPayload(name(c)),
+            ("PUT", ["collections", c, "points", "vectors"]) => UpdateVectors(name(c)),
+            ("POST", ["collections", c, "points", "vectors", "delete"]) => DeleteVectors(name(c)),
+            ("POST", ["collections", c, "points", "batch"]) => UpdateBatch(name(c)),
             ("POST", ["collections", c, "points"]) => Retrieve(name(c)),
             ("GET", ["collections", c, "points", id]) => GetPoint(name(c), name(id)),
             ("POST", ["collections", c, "points", "scroll"]) => Scroll(name(c)),
             ("POST", ["collections", c, "points", "count"]) => Count(name(c)),
             ("POST", ["collections", c, "points", "query"]) => Query(name(c)),
             ("POST", ["collections", c, "points", "query", "batch"]) => QueryBatch(name(c)),
+            ("POST", ["collections", c, "points", "query", "groups"]) => QueryGroups(name(c)),
+            ("POST", ["collections", c, "points", "search", "groups"]) => SearchGroups(name(c)),
+            ("POST", ["collections", c, "facet"]) => Facet(name(c)),
+            ("POST", ["collections", c, "points", "search", "matrix", "pairs"]) => {
+                MatrixPairs(name(c))
+            }
+            ("POST", ["collections", c, "points", "search", "matrix", "offsets"]) => {
+                MatrixOffsets(name(c))
+            }
             (method, parts) => match unserved(method, parts) {
                 Some(what) => Unserved(what),
                 None => return Ok(None),
@@ -107,12 +135,24 @@ impl Route {
             DeleteIndex(..) => "DELETE /collections/{collection_name}/index/{field_name}",
             Upsert(_) => "PUT /collections/{collection_name}/points",
             DeletePoints(_) => "POST /collections/{collection_name}/points/delete",
+            SetPayload(_) => "POST /collections/{collection_name}/points/payload",
+            OverwritePayload(_) => "PUT /collections/{collection_name}/points/payload",
+            DeletePayload(_) => "POST /collections/{collection_name}/points/payload/delete",
+            ClearPayload(_) => "POST /collections/{collection_name}/points/payload/clear",
+            UpdateVectors(_) => "PUT /collections/{collection_name}/points/vectors",
+            DeleteVectors(_) => "POST /collections/{collection_name}/points/vectors/delete",
+            UpdateBatch(_) => "POST /collections/{collection_name}/points/batch",
             Retrieve(_) => "POST /collections/{collection_name}/points",
             GetPoint(..) => "GET /collections/{collection_name}/points/{id}",
             Scroll(_) => "POST /collections/{collection_name}/points/scroll",
             Count(_) => "POST /collections/{collection_name}/points/count",
             Query(_) => "POST /collections/{collection_name}/points/query",
             QueryBatch(_) => "POST /collections/{collection_name}/points/query/batch",
+            QueryGroups(_) => "POST /collections/{collection_name}/points/query/groups",
+            SearchGroups(_) => "POST /collections/{collection_name}/points/search/groups",
+            Facet(_) => "POST /collections/{collection_name}/facet",
+            MatrixPairs(_) => "POST /collections/{collection_name}/points/search/matrix/pairs",
+            MatrixOffsets(_) => "POST /collections/{collection_name}/points/search/matrix/offsets",
             Unserved(_) => "unserved",
         }
     }
@@ -123,12 +163,21 @@ impl Route {
         matches!(self, Root | Healthz | Livez | Readyz)
     }
 
-    /// A write, whose outcome the client may learn later.
+    /// A write with one result, which the client may learn later.
     pub fn is_point_write(&self) -> bool {
         use Route::*;
         matches!(
             self,
-            Upsert(_) | DeletePoints(_) | CreateIndex(_) | DeleteIndex(..)
+            Upsert(_)
+                | DeletePoints(_)
+                | SetPayload(_)
+                | OverwritePayload(_)
+                | DeletePayload(_)
+                | ClearPayload(_)
+                | UpdateVectors(_)
+                | DeleteVectors(_)
+                | CreateIndex(_)
+                | DeleteIndex(..)
         )
     }
 
@@ -137,7 +186,17 @@ impl Route {
         use Route::*;
         matches!(
             self,
-            Query(_) | QueryBatch(_) | Scroll(_) | Count(_) | Retrieve(_) | GetPoint(..)
+            Query(_)
+                | QueryBatch(_)
+                | QueryGroups(_)
+                | SearchGroups(_)
+                | Facet(_)
+                | MatrixPairs(_)
+                | MatrixOffsets(_)
+                | Scroll(_)
+                | Count(_)
+                | Retrieve(_)
+                | GetPoint(..)
         )
     }
 
@@ -160,14 +219,9 @@ impl Route {
 
 fn unserved(method: &str, parts: &[&str]) -> Option<&'static str> {
     let what = match (method, parts) {
-        ("POST", ["collections", _, "points", "query", "groups"]) => "points/query/groups",
         ("POST", ["collections", _, "points", "search", ..]) => "points/search",
         ("POST", ["collections", _, "points", "recommend", ..]) => "points/recommend",
         ("POST", ["collections", _, "points", "discover", ..]) => "points/discover",
-        ("POST", ["collections", _, "points", "batch"]) => "points/batch",
-        ("POST" | "PUT", ["collections", _, "points", "payload", ..]) => "points/payload",
-        ("POST" | "PUT", ["collections", _, "points", "vectors", ..]) => "points/vectors",
-        ("POST", ["collections", _, "facet"]) => "facet",
         ("PUT" | "DELETE", ["collections", _, "vectors", _]) => "named vectors",
         (_, ["collections", _, "snapshots", ..] | ["snapshots", ..]) => "snapshots",
         (_, ["collections", _, "shards", ..]) => "shards",

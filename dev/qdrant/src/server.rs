@@ -75,20 +75,25 @@ impl Server {
             && timeout.is_none()
             && call.body.len() <= LIGHT_BODY
         {
-            let parsed = api::parse_query(&self, name, &call.body);
-            return match parsed {
-                Ok((collection, query)) if query.is_heavy() || collection.is_reloading() => {
-                    let Ok(_permit) = self.heavy_reads.acquire().await else {
-                        return bare(StatusCode::SERVICE_UNAVAILABLE);
-                    };
-                    blocking(move || api::reply(crate::query::query(&collection, query), start))
-                        .await
-                }
-                Ok((collection, query)) => {
-                    api::reply(crate::query::query(&collection, query), start)
-                }
-                Err(error) => failure(&error, start),
+            let parsed =
+                api::parse_query(&call.body).and_then(|query| Ok((self.store.get(name)?, query)));
+            let (collection, query) = match parsed {
+                Ok(parsed) => parsed,
+                Err(error) => return failure(&error, start),
             };
+            if !query.is_heavy() && !collection.is_reloading() {
+                let hits = crate::query::query(&self.store, &collection, query);
+                return api::reply(hits, start);
+            }
+            let Ok(_permit) = self.heavy_reads.acquire().await else {
+                return bare(StatusCode::SERVICE_UNAVAILABLE);
+            };
+            let server = Arc::clone(&self);
+            return blocking(move || {
+                let hits = crate::query::query(&server.store, &collection, query);
+                api::reply(hits, start)
+            })
+            .await;
         }
         let is_read = call.route.is_scan();
         let is_point_write = call.route.is_point_write();

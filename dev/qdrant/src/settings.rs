@@ -1,9 +1,7 @@
 //! A collection's settings: what the client asked for with Qdrant's defaults filled in. Persisted as
 //! `collection.json`, read back by `GET /collections/{name}`, and turned into the engine's config.
 
-use qdrant_edge::{
-    EdgeConfig, EdgeOptimizersConfig, EdgeVectorParams, HnswIndexConfig, Memory, WalOptions,
-};
+use qdrant_edge::{EdgeConfig, EdgeSparseVectorParams, EdgeVectorParams, WalOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -11,202 +9,42 @@ use std::num::NonZeroUsize;
 
 use crate::reply::{Answer, ApiError};
 use crate::schema::collection::*;
+use crate::schema::strict_mode::StrictModeConfig;
+use crate::tuning::{Hnsw, Optimizers, Wal, merge_hnsw_diff};
 use crate::validate;
+use crate::vectors::{Space, no_vector};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub vectors: VectorsConfig,
+    #[serde(default)]
+    pub sparse: BTreeMap<String, SparseVectorParams>,
     pub on_disk_payload: bool,
     pub payload: Option<PayloadParams>,
     pub hnsw: Hnsw,
     pub optimizers: Optimizers,
     pub wal: Wal,
     pub quantization: Option<QuantizationConfig>,
+    #[serde(default)]
+    pub strict_mode: Option<StrictModeConfig>,
     pub metadata: Option<Map<String, Value>>,
-}
-
-/// Field order here is the order of the read-back.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Hnsw {
-    pub m: usize,
-    pub ef_construct: usize,
-    pub full_scan_threshold: usize,
-    pub max_indexing_threads: usize,
-    pub on_disk: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload_m: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub inline_storage: Option<bool>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Optimizers {
-    pub deleted_threshold: f64,
-    pub vacuum_min_vector_number: usize,
-    pub default_segment_number: usize,
-    pub max_segment_size: Option<usize>,
-    pub memmap_threshold: Option<usize>,
-    pub indexing_threshold: usize,
-    pub flush_interval_sec: u64,
-    pub max_optimization_threads: Option<usize>,
-    pub prevent_unoptimized: Option<bool>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Wal {
-    pub wal_capacity_mb: usize,
-    pub wal_segments_ahead: usize,
-    pub wal_retain_closed: usize,
-}
-
-impl Default for Hnsw {
-    fn default() -> Self {
-        Self {
-            m: 16,
-            ef_construct: 100,
-            full_scan_threshold: 10_000,
-            max_indexing_threads: 0,
-            on_disk: false,
-            memory: None,
-            payload_m: None,
-            inline_storage: None,
-        }
-    }
-}
-
-impl Default for Optimizers {
-    fn default() -> Self {
-        Self {
-            deleted_threshold: 0.2,
-            vacuum_min_vector_number: 1000,
-            default_segment_number: 0,
-            max_segment_size: None,
-            memmap_threshold: None,
-            indexing_threshold: 10_000,
-            flush_interval_sec: 5,
-            max_optimization_threads: None,
-            prevent_unoptimized: None,
-        }
-    }
-}
-
-impl Default for Wal {
-    fn default() -> Self {
-        Self {
-            wal_capacity_mb: 32,
-            wal_segments_ahead: 0,
-            wal_retain_closed: 1,
-        }
-    }
-}
-
-impl Hnsw {
-    fn merge(&mut self, diff: &HnswConfigDiff) {
-        let HnswConfigDiff {
-            m,
-            ef_construct,
-            full_scan_threshold,
-            max_indexing_threads,
-            on_disk,
-            memory,
-            payload_m,
-            inline_storage,
-        } = *diff;
-        self.m = m.unwrap_or(self.m);
-        self.ef_construct = ef_construct.unwrap_or(self.ef_construct);
-        self.full_scan_threshold = full_scan_threshold.unwrap_or(self.full_scan_threshold);
-        self.max_indexing_threads = max_indexing_threads.unwrap_or(self.max_indexing_threads);
-        self.on_disk = on_disk.unwrap_or(self.on_disk);
-        self.memory = memory.or(self.memory);
-        self.payload_m = payload_m.or(self.payload_m);
-        self.inline_storage = inline_storage.or(self.inline_storage);
-    }
-
-    #[allow(deprecated)] // the engine still reads on_disk, and so do we
-    fn to_engine(self) -> HnswIndexConfig {
-        HnswIndexConfig {
-            m: self.m,
-            ef_construct: self.ef_construct,
-            full_scan_threshold: self.full_scan_threshold,
-            max_indexing_threads: self.max_indexing_threads,
-            on_disk: Some(self.on_disk),
-            memory: self.memory,
-            payload_m: self.payload_m,
-            inline_storage: self.inline_storage,
-        }
-    }
-}
-
-fn merge_hnsw_diff(into: &mut Option<HnswConfigDiff>, diff: HnswConfigDiff) {
-    // As on Qdrant, an empty object takes a vector's override away.
-    if diff == HnswConfigDiff::default() {
-        *into = None;
-        return;
-    }
-    let old = into.unwrap_or_default();
-    *into = Some(HnswConfigDiff {
-        m: diff.m.or(old.m),
-        ef_construct: diff.ef_construct.or(old.ef_construct),
-        full_scan_threshold: diff.full_scan_threshold.or(old.full_scan_threshold),
-        max_indexing_threads: diff.max_indexing_threads.or(old.max_indexing_threads),
-        on_disk: diff.on_disk.or(old.on_disk),
-        memory: diff.memory.or(old.memory),
-        payload_m: diff.payload_m.or(old.payload_m),
-        inline_storage: diff.inline_storage.or(old.inline_storage),
-    });
-}
-
-impl Optimizers {
-    fn merge(&mut self, diff: &OptimizersConfigDiff) {
-        self.deleted_threshold = diff.deleted_threshold.unwrap_or(self.deleted_threshold);
-        self.vacuum_min_vector_number = diff
-            .vacuum_min_vector_number
-            .unwrap_or(self.vacuum_min_vector_number);
-        self.default_segment_number = diff
-            .default_segment_number
-            .unwrap_or(self.default_segment_number);
-        self.max_segment_size = diff.max_segment_size.or(self.max_segment_size);
-        self.indexing_threshold = diff.indexing_threshold.unwrap_or(self.indexing_threshold);
-        self.flush_interval_sec = diff.flush_interval_sec.unwrap_or(self.flush_interval_sec);
-        match diff.max_optimization_threads {
-            Some(OptimizationThreads::Auto(_)) => self.max_optimization_threads = None,
-            Some(OptimizationThreads::Threads(n)) => self.max_optimization_threads = Some(n),
-            None => {}
-        }
-        self.prevent_unoptimized = diff.prevent_unoptimized.or(self.prevent_unoptimized);
-    }
-
-    fn to_engine(&self) -> EdgeOptimizersConfig {
-        EdgeOptimizersConfig {
-            deleted_threshold: Some(self.deleted_threshold),
-            vacuum_min_vector_number: Some(self.vacuum_min_vector_number),
-            default_segment_number: Some(self.default_segment_number),
-            max_segment_size: self.max_segment_size,
-            indexing_threshold: Some(self.indexing_threshold),
-            prevent_unoptimized: self.prevent_unoptimized,
-        }
-    }
 }
 
 impl Settings {
     pub fn create(body: CreateCollection) -> Answer<Self> {
         validate::create(&body)?;
-        let Some(vectors) = body.vectors else {
-            return Err(ApiError::unsupported(
-                "a collection without dense vectors",
-                "give `vectors`",
-            ));
-        };
+        let sparse = body.sparse_vectors.unwrap_or_default();
+        let vectors = body.vectors.unwrap_or_default();
         let mut settings = Self {
             vectors,
+            sparse,
             on_disk_payload: body.on_disk_payload.unwrap_or(true),
             payload: body.payload,
             hnsw: Hnsw::default(),
             optimizers: Optimizers::default(),
             wal: Wal::default(),
             quantization: body.quantization_config,
+            strict_mode: body.strict_mode_config,
             metadata: body.metadata,
         };
         if let Some(diff) = &body.hnsw_config {
@@ -247,6 +85,14 @@ impl Settings {
         for (name, diff) in body.vectors.unwrap_or_default() {
             next.vector_mut(&name)?.merge(diff);
         }
+        for (name, diff) in body.sparse_vectors.unwrap_or_default() {
+            let params = next.sparse.get_mut(&name).ok_or_else(|| no_vector(&name))?;
+            params.merge(&name, diff)?;
+        }
+        if let Some(diff) = body.strict_mode_config {
+            let old = next.strict_mode.take().unwrap_or_default();
+            next.strict_mode = Some(old.merged(diff));
+        }
         if let Some(changes) = body.metadata {
             let metadata = next.metadata.get_or_insert_default();
             for (key, value) in changes {
@@ -266,8 +112,44 @@ impl Settings {
             VectorsConfig::Single(params) => name.is_empty().then_some(params),
             VectorsConfig::Multi(map) => map.get_mut(name),
         };
-        found
-            .ok_or_else(|| ApiError::wrong_input(format!("Not existing vector name error: {name}")))
+        found.ok_or_else(|| no_vector(name))
+    }
+
+    /// What the vector of this name may hold; None when the collection has none.
+    pub fn space(&self, name: &str) -> Option<Space> {
+        let dense = match &self.vectors {
+            VectorsConfig::Single(params) => name.is_empty().then_some(params),
+            VectorsConfig::Multi(map) => map.get(name),
+        };
+        match (dense, self.sparse.get(name)) {
+            (Some(params), _) => {
+                let size = params.size as usize;
+                Some(match params.multivector_config {
+                    Some(_) => Space::Multi { size },
+                    None => Space::Dense { size },
+                })
+            }
+            (None, Some(params)) => Some(Space::Sparse {
+                idf: params.modifier == Some(SparseModifier::Idf),
+            }),
+            (None, None) => None,
+        }
+    }
+
+    /// The graph settings of a dense vector.
+    pub fn hnsw_of(&self, name: &str) -> Hnsw {
+        let mut hnsw = self.hnsw;
+        let vectors = self.vectors();
+        if let Some(diff) = vectors.get(name).and_then(|params| params.hnsw_config) {
+            hnsw.merge(&diff);
+        }
+        hnsw
+    }
+
+    /// The strict mode that is in force.
+    pub fn strict(&self) -> Option<&StrictModeConfig> {
+        let config = self.strict_mode.as_ref()?;
+        (config.enabled == Some(true)).then_some(config)
     }
 
     /// Vectors by name; the default vector's name is empty.
@@ -287,6 +169,9 @@ impl Settings {
             "write_consistency_factor": 1,
             "on_disk_payload": self.on_disk_payload,
         });
+        if !self.sparse.is_empty() {
+            params["sparse_vectors"] = json!(self.sparse);
+        }
         if let Some(payload) = &self.payload {
             params["payload"] = json!(payload);
         }
@@ -297,6 +182,9 @@ impl Settings {
             "wal_config": self.wal,
             "quantization_config": self.quantization,
         });
+        if let Some(strict_mode) = &self.strict_mode {
+            config["strict_mode_config"] = json!(strict_mode);
+        }
         if let Some(metadata) = &self.metadata {
             config["metadata"] = Value::Object(metadata.clone());
         }
@@ -317,7 +205,7 @@ impl Settings {
                 distance: params.distance,
                 on_disk: params.on_disk,
                 memory: params.memory,
-                multivector_config: None,
+                multivector_config: params.multivector_config.map(translate).transpose()?,
                 datatype: params.datatype.map(translate).transpose()?,
                 quantization_config: params
                     .quantization_config
@@ -328,11 +216,24 @@ impl Settings {
             };
             vectors.insert(name.to_owned(), engine);
         }
+        let mut sparse_vectors = std::collections::HashMap::new();
+        for (name, params) in &self.sparse {
+            let index = params.index.unwrap_or_default();
+            let engine = EdgeSparseVectorParams {
+                full_scan_threshold: index.full_scan_threshold,
+                on_disk: index.on_disk,
+                memory: index.memory,
+                modifier: params.modifier.map(translate).transpose()?,
+                datatype: index.datatype.map(translate).transpose()?,
+            };
+            sparse_vectors.insert(name.clone(), engine);
+        }
         let retain_closed = NonZeroUsize::new(self.wal.wal_retain_closed);
         Ok(EdgeConfig {
             on_disk_payload: Some(self.on_disk_payload),
             payload_memory: self.payload.and_then(|payload| payload.memory),
             vectors,
+            sparse_vectors,
             hnsw_config: Some(self.hnsw.to_engine()),
             quantization_config: self.quantization.as_ref().map(translate).transpose()?,
             optimizers: Some(self.optimizers.to_engine()),
@@ -361,6 +262,43 @@ impl VectorParams {
         }
         self.on_disk = diff.on_disk.or(self.on_disk);
         self.memory = diff.memory.or(self.memory);
+    }
+}
+
+impl VectorParams {
+    /// The bytes of one vector as stored.
+    pub fn bytes(&self) -> usize {
+        let size = self.size as usize;
+        match self.datatype {
+            None | Some(Datatype::Float32) => size * 4,
+            Some(Datatype::Float16) => size * 2,
+            Some(Datatype::Uint8) => size,
+            Some(Datatype::Turbo4) => size.div_ceil(2),
+        }
+    }
+}
+
+impl SparseVectorParams {
+    fn merge(&mut self, name: &str, diff: Self) -> Answer<()> {
+        let fixed = |field: &str| {
+            ApiError::bad_request(format!(
+                "sparse_vectors.{name}.{field} cannot change once the collection is made: leave it \
+                 out, or make the collection anew"
+            ))
+        };
+        if diff.modifier.is_some() && diff.modifier != self.modifier {
+            return Err(fixed("modifier"));
+        }
+        if let Some(diff) = diff.index {
+            let index = self.index.get_or_insert_default();
+            if diff.datatype.is_some() && diff.datatype != index.datatype {
+                return Err(fixed("index.datatype"));
+            }
+            index.full_scan_threshold = diff.full_scan_threshold.or(index.full_scan_threshold);
+            index.on_disk = diff.on_disk.or(index.on_disk);
+            index.memory = diff.memory.or(index.memory);
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,9 @@ use std::fmt::Display;
 use crate::reply::{Answer, ApiError};
 use crate::schema::Unsupported;
 use crate::schema::collection::*;
+use crate::schema::strict_mode::StrictModeConfig;
 use crate::settings::Settings;
+use crate::strict;
 
 const ONE_SHARD: &str = "the engine behind it is one shard on one node";
 
@@ -22,17 +24,12 @@ pub fn create(body: &CreateCollection) -> Answer<()> {
         }
         None => {}
     }
+    for (name, params) in body.sparse_vectors.iter().flatten() {
+        vector_name(name)?;
+        sparse(params, &format!("sparse_vectors.{name}"))?;
+    }
+    strict_mode(body.strict_mode_config.as_ref())?;
     refuse(body.sharding_method, "sharding_method", ONE_SHARD)?;
-    refuse(
-        body.sparse_vectors,
-        "sparse_vectors",
-        "only dense vectors are served",
-    )?;
-    refuse(
-        body.strict_mode_config,
-        "strict_mode_config",
-        "it enforces no limits",
-    )?;
     refuse(body.init_from, "init_from", "Qdrant removed it in 1.16")?;
     only_one(body.shard_number, "shard_number")?;
     only_one(body.replication_factor, "replication_factor")?;
@@ -50,16 +47,10 @@ pub fn create(body: &CreateCollection) -> Answer<()> {
 }
 
 pub fn update(body: &UpdateCollection) -> Answer<()> {
-    refuse(
-        body.sparse_vectors,
-        "sparse_vectors",
-        "only dense vectors are served",
-    )?;
-    refuse(
-        body.strict_mode_config,
-        "strict_mode_config",
-        "it enforces no limits",
-    )?;
+    for (name, params) in body.sparse_vectors.iter().flatten() {
+        sparse(params, &format!("sparse_vectors.{name}"))?;
+    }
+    strict_mode(body.strict_mode_config.as_ref())?;
     hnsw(body.hnsw_config.as_ref(), "hnsw_config")?;
     optimizers(body.optimizers_config.as_ref())?;
     if let Some(QuantizationConfigDiff::Set(config)) = &body.quantization_config {
@@ -96,10 +87,34 @@ pub fn update(body: &UpdateCollection) -> Answer<()> {
 
 /// Rules over several fields, checked on the merged settings.
 pub fn settings(settings: &Settings) -> Answer<()> {
+    if settings
+        .sparse
+        .keys()
+        .any(|name| settings.vectors().contains_key(name.as_str()))
+    {
+        return Err(ApiError::wrong_input(
+            "a name is both in `vectors` and in `sparse_vectors`: must be in one of them",
+        ));
+    }
+    let limit = settings
+        .strict_mode
+        .as_ref()
+        .and_then(|config| config.max_collection_vector_size_bytes);
+    if limit.is_some() && !strict::can_tell_vector_bytes(settings) {
+        return Err(ApiError::unsupported(
+            "strict_mode_config.max_collection_vector_size_bytes with sparse vectors or multivectors",
+            "it knows the size of dense vectors only",
+        ));
+    }
     for (name, params) in settings.vectors() {
         let hnsw = params.hnsw_config.unwrap_or_default();
         let inline = hnsw.inline_storage.or(settings.hnsw.inline_storage);
         let quantized = params.quantization_config.is_some() || settings.quantization.is_some();
+        if inline == Some(true) && params.multivector_config.is_some() {
+            return Err(ApiError::wrong_input(format!(
+                "hnsw_config.inline_storage is not for multivectors, as vector `{name}` is"
+            )));
+        }
         if inline == Some(true) && !quantized {
             return Err(ApiError::wrong_input(format!(
                 "hnsw_config.inline_storage needs quantization, and vector `{name}` has none: set \
@@ -117,16 +132,59 @@ fn vector(params: &VectorParams, path: &str) -> Answer<()> {
             format!("value {} invalid, must be from 1 to 65536", params.size),
         ));
     }
-    refuse(
-        params.multivector_config,
-        &format!("{path}.multivector_config"),
-        "only one dense vector per name is served",
-    )?;
     hnsw(params.hnsw_config.as_ref(), &format!("{path}.hnsw_config"))?;
     if let Some(config) = &params.quantization_config {
         quantization(config, &format!("{path}.quantization_config"))?;
     }
     dense_memory(params.memory, path)
+}
+
+fn sparse(params: &SparseVectorParams, path: &str) -> Answer<()> {
+    match params.index.and_then(|index| index.datatype) {
+        Some(Datatype::Turbo4) => Err(ApiError::invalid(
+            &format!("{path}.index.datatype"),
+            "`turbo4` is not for sparse vectors, must be `float32`, `float16` or `uint8`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn strict_mode(config: Option<&StrictModeConfig>) -> Answer<()> {
+    let Some(config) = config else { return Ok(()) };
+    let path = |field: &str| format!("strict_mode_config.{field}");
+    for (value, field) in [
+        (config.max_query_limit, "max_query_limit"),
+        (config.max_timeout, "max_timeout"),
+        (config.read_rate_limit, "read_rate_limit"),
+        (config.write_rate_limit, "write_rate_limit"),
+        (config.max_points_count, "max_points_count"),
+    ] {
+        at_least(value, 1, &path(field))?;
+    }
+    for (name, limit) in config.multivector_config.iter().flatten() {
+        at_least(
+            limit.max_vectors,
+            1,
+            &path(&format!("multivector_config.{name}.max_vectors")),
+        )?;
+    }
+    for (name, limit) in config.sparse_config.iter().flatten() {
+        at_least(
+            limit.max_length,
+            1,
+            &path(&format!("sparse_config.{name}.max_length")),
+        )?;
+    }
+    refuse(
+        config.max_collection_payload_size_bytes,
+        &path("max_collection_payload_size_bytes"),
+        "the engine does not tell the size of its payloads",
+    )?;
+    refuse(
+        config.max_resident_memory_percent,
+        &path("max_resident_memory_percent"),
+        "the engine does not watch the memory of its process",
+    )
 }
 
 fn vector_name(name: &str) -> Answer<()> {

@@ -1,7 +1,7 @@
 import { at, type Json } from './json-text.ts';
 
 /** A seeded stream of numbers in [0, 1) (a 32-bit linear congruential generator: good enough to place test points). */
-function uniform(seed: number): () => number {
+export function uniform(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

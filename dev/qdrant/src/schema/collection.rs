@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::Unsupported;
+pub use super::quantization::*;
+use super::strict_mode::StrictModeConfig;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,10 +26,8 @@ pub struct CreateCollection {
     pub wal_config: Option<WalConfigDiff>,
     pub optimizers_config: Option<OptimizersConfigDiff>,
     pub quantization_config: Option<QuantizationConfig>,
-    #[serde(default)]
-    pub sparse_vectors: Unsupported,
-    #[serde(default)]
-    pub strict_mode_config: Unsupported,
+    pub sparse_vectors: Option<BTreeMap<String, SparseVectorParams>>,
+    pub strict_mode_config: Option<StrictModeConfig>,
     #[serde(default)]
     pub init_from: Unsupported,
     pub metadata: Option<Map<String, Value>>,
@@ -41,10 +41,8 @@ pub struct UpdateCollection {
     pub params: Option<CollectionParamsDiff>,
     pub hnsw_config: Option<HnswConfigDiff>,
     pub quantization_config: Option<QuantizationConfigDiff>,
-    #[serde(default)]
-    pub sparse_vectors: Unsupported,
-    #[serde(default)]
-    pub strict_mode_config: Unsupported,
+    pub sparse_vectors: Option<BTreeMap<String, SparseVectorParams>>,
+    pub strict_mode_config: Option<StrictModeConfig>,
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -68,6 +66,13 @@ pub enum VectorsConfig {
     Multi(BTreeMap<String, VectorParams>),
 }
 
+impl Default for VectorsConfig {
+    /// No dense vectors.
+    fn default() -> Self {
+        Self::Multi(BTreeMap::new())
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VectorParams {
@@ -83,8 +88,51 @@ pub struct VectorParams {
     pub memory: Option<Memory>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datatype: Option<Datatype>,
-    #[serde(default, skip_serializing_if = "Unsupported::always")]
-    pub multivector_config: Unsupported,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multivector_config: Option<MultiVectorConfig>,
+}
+
+/// Many vectors a point, compared by the sum over the query's vectors of their best match.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MultiVectorConfig {
+    pub comparator: MultiVectorComparator,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MultiVectorComparator {
+    MaxSim,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SparseVectorParams {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<SparseIndexParams>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modifier: Option<SparseModifier>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SparseIndexParams {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full_scan_threshold: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_disk: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datatype: Option<Datatype>,
+}
+
+/// `idf` weighs each index by how rare it is among the points.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SparseModifier {
+    None,
+    Idf,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -96,7 +144,7 @@ pub struct VectorParamsDiff {
     pub memory: Option<Memory>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Datatype {
     Float32,
@@ -169,142 +217,4 @@ pub struct WalConfigDiff {
     pub wal_capacity_mb: Option<usize>,
     pub wal_segments_ahead: Option<usize>,
     pub wal_retain_closed: Option<usize>,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum QuantizationConfig {
-    Scalar(ScalarQuantization),
-    Product(ProductQuantization),
-    Binary(BinaryQuantization),
-    Turbo(TurboQuantization),
-}
-
-/// In a PATCH, `"Disabled"` removes quantization.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum QuantizationConfigDiff {
-    Set(QuantizationConfig),
-    Disabled(Disabled),
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-pub enum Disabled {
-    Disabled,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScalarQuantization {
-    pub scalar: Scalar,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Scalar {
-    pub r#type: ScalarKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quantile: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub always_ram: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ScalarKind {
-    Int8,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProductQuantization {
-    pub product: Product,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Product {
-    pub compression: Compression,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub always_ram: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    X4,
-    X8,
-    X16,
-    X32,
-    X64,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BinaryQuantization {
-    pub binary: Binary,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Binary {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub always_ram: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<BinaryEncoding>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub query_encoding: Option<BinaryQueryEncoding>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BinaryEncoding {
-    OneBit,
-    TwoBits,
-    OneAndHalfBits,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BinaryQueryEncoding {
-    Default,
-    Binary,
-    Scalar4bits,
-    Scalar8bits,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TurboQuantization {
-    pub turbo: Turbo,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Turbo {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub always_ram: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Memory>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bits: Option<TurboBits>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TurboBits {
-    #[serde(rename = "bits1")]
-    Bits1,
-    #[serde(rename = "bits1_5")]
-    Bits1And5,
-    #[serde(rename = "bits2")]
-    Bits2,
-    #[serde(rename = "bits4")]
-    Bits4,
 }
