@@ -181,7 +181,7 @@ describe('prepareDataset', () => {
     });
     const truth = job.dataset.vectors?.groundTruth as { format?: string };
     truth.format = 'fvecs';
-    await expect(prepareDataset(job, quiet)).rejects.toThrow(/is fvecs; ground truth must be ivecs/);
+    await expect(prepareDataset(job, quiet)).rejects.toThrow(/is of format fvecs; expected row numbers, as ivecs/);
     await expect(smallDataset(folder.path, { points: 100 }, 101)).rejects.toThrow(/limit is 101/);
   });
 
