@@ -6,7 +6,9 @@ import { objectName, sha256 } from './texts.ts';
 /** A file on a volume of the user's. */
 export const claim = z
   .strictObject({
-    claimName: objectName('Name of the claim, in the same namespace, labelled qdrantbench.io/dataset=true. It is mounted read-only.'),
+    claimName: objectName(
+      'Name of the claim, in the same namespace, labelled qdrantbench.io/dataset=true. It is mounted read-only.',
+    ),
     path: z
       .string()
       .min(1)
