@@ -5,7 +5,7 @@ import type { QdrantSweep } from '../crds/sweep/sweep.ts';
 import { ensureEngineBinary } from '../dev/qdrant/engine-binary.ts';
 import { startEngine } from '../dev/qdrant/engine.ts';
 import { ANYWHERE } from '../loadgen/net/address-rules.ts';
-import { headersVariable, SOURCE_ROLES } from '../loadgen/protocol.ts';
+import { sourceSecrets } from '../loadgen/protocol.ts';
 import { LocalProcessRunner } from '../operator/jobs/local-process.ts';
 import type { JobRunner } from '../operator/jobs/job-runner.ts';
 import { ExternalTarget } from '../operator/targets/external/external-target.ts';
@@ -47,13 +47,12 @@ export function createTarget(
   });
 }
 
-/** The headers that the sources of a sweep's dataset name, by the environment variables the load generator looks in. */
+/** What is in the Secrets that a sweep's dataset names, by the environment variables the load generator looks in. */
 export function datasetSecrets(sweep: QdrantSweep, env: NodeJS.ProcessEnv): Record<string, string> {
-  const secrets: Record<string, string> = {};
-  for (const role of SOURCE_ROLES) {
-    const reference = sweep.spec.dataset.vectors?.[role]?.headersSecretRef;
-    if (!reference) continue;
-    secrets[headersVariable(role)] = secretValue(`spec.dataset.vectors.${role}.headersSecretRef`, reference, env);
-  }
-  return secrets;
+  return Object.fromEntries(
+    sourceSecrets(sweep.spec.dataset).map(({ role, field, reference, variable }) => [
+      variable,
+      secretValue(`spec.dataset.vectors.${role}.${field}`, reference, env),
+    ]),
+  );
 }

@@ -31,8 +31,8 @@ export async function readSweep(
     throw new InvalidInput(`${file} asks for more than this version can do:\n${formatFieldErrors(unable)}`);
   const { dataset } = sweep.spec;
   const { vectors } = dataset;
-  const absolute = <S extends { url: string } | undefined>(source: S): S =>
-    source?.url.startsWith('file:')
+  const absolute = <S extends { url?: string }>(source: S): S =>
+    source.url?.startsWith('file:')
       ? { ...source, url: new URL(source.url, pathToFileURL(`${dirname(resolve(file))}/`)).href }
       : source;
   const changed: QdrantSweep = {

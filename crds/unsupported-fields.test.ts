@@ -14,11 +14,6 @@ describe('fields this version cannot do', () => {
       'spec.target.kubernetes.storageClassName',
       'spec.target.kubernetes.nodeSelector',
       'spec.target.kubernetes.tolerations',
-      'spec.dataset.vectors.base.format',
-      'spec.dataset.vectors.base.key',
-      'spec.dataset.vectors.queries.persistentVolumeClaim',
-      'spec.dataset.vectors.queries.format',
-      'spec.dataset.vectors.queries.column',
       'spec.loadgen',
       'spec.judge.llm',
       'spec.budget.cost',
@@ -32,18 +27,9 @@ describe('fields this version cannot do', () => {
       field: 'spec.parallelism',
       message: '2 is not supported by this version; leave it out or set 1',
     });
-    expect(errors).toContainEqual({
-      field: 'spec.dataset.vectors.base.format',
-      message: '"hdf5" is not supported by this version; use one of fvecs, bvecs, ivecs',
-    });
   });
 
   it.each([
-    [
-      'a file that says by its name what it is',
-      { 'dataset.vectors.queries': { url: 'https://files.example/q.NPY?v=1#a' } },
-      'spec.dataset.vectors.queries',
-    ],
     ['another target', { target: { qdrantCloud: {} } }, 'spec.target.qdrantCloud'],
     ['texts to embed', { dataset: { embedded: {} } }, 'spec.dataset.embedded'],
     ['another strategy', { judge: { strategy: 'Rules' } }, 'spec.judge.strategy'],

@@ -3,6 +3,7 @@ import { addressRules } from '../loadgen/net/address-rules.ts';
 import type { NatsBus } from './bus/nats-bus.ts';
 import { addressSettings, type OperatorConfig } from './config.ts';
 import { datasetCredentials, readApiKey } from './installation/credential-secret.ts';
+import { checkSourceClaims } from './installation/source-claims.ts';
 import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts';
 import { sampleSurroundings, surroundings } from './nodes/surroundings.ts';
 import { LABELS, type SweepRef } from './owned/sweep-ref.ts';
@@ -54,7 +55,10 @@ export function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBu
     return {
       target: await targetOf(config, kube, ref, spec, onWait, signal),
       jobs,
-      datasetSecrets: (dataset, joint) => datasetCredentials(kube, namespace, dataset, joint),
+      datasetSecrets: async (dataset, joint) => {
+        await checkSourceClaims(kube, namespace, dataset, joint);
+        return await datasetCredentials(kube, namespace, dataset, joint);
+      },
       ...(lock ? { alone: (joint) => lock.take(joint) } : {}),
       surroundings: async (from) => {
         const before = await sampleSurroundings(kube, pods, from);

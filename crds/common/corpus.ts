@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exactlyOneOf, withRule } from '../rules.ts';
 import { listByKey, listOf } from './lists.ts';
-import { fileSource, origin } from './source.ts';
+import { fileSource, origin, withOriginRules } from './source.ts';
 import { payloadField, quantity, schedule } from './texts.ts';
 
 const questions = {
@@ -9,7 +9,7 @@ const questions = {
   qrels: fileSource('Which documents answer which query, tab-separated: query, document, relevance.').optional(),
 };
 
-const beir = exactlyOneOf(
+const beir = withOriginRules(
   z.strictObject({
     ...origin,
     split: z
@@ -19,7 +19,6 @@ const beir = exactlyOneOf(
       .optional()
       .describe('Which judgements to use: the file in qrels/. Default test.'),
   }),
-  ['url', 'persistentVolumeClaim'],
 ).describe(
   'A dataset as BEIR lays it out: corpus.jsonl, queries.jsonl, qrels; an archive, a folder’s URL or a volume.',
 );
@@ -31,7 +30,7 @@ const glob = z
   .regex(/^[A-Za-z0-9._*?{},[\]! /-]+$/, 'must be a glob such as **/*.pdf')
   .describe('A glob, from the top of the archive or volume.');
 
-const documents = exactlyOneOf(
+const documents = withOriginRules(
   z.strictObject({
     ...origin,
     include: listOf(glob, 32).optional().describe('Files to take. Default: all that can be read.'),
@@ -40,7 +39,6 @@ const documents = exactlyOneOf(
     maxPages: z.int().min(1).max(100_000).optional().describe('Pages read of one document. Default 1000.'),
     ...questions,
   }),
-  ['url', 'persistentVolumeClaim'],
 ).describe('Your own documents: PDF, DOCX, HTML, Markdown or text, from an archive or a volume.');
 
 const collection = z

@@ -3,42 +3,36 @@ import { chunking } from '../common/chunking.ts';
 import { fixedCorpus } from '../common/corpus.ts';
 import { embedder } from '../common/embedder.ts';
 import { listByKey } from '../common/lists.ts';
-import { origin } from '../common/source.ts';
+import { origin, withOriginRules } from '../common/source.ts';
 import { distance, payloadField } from '../common/texts.ts';
 import { mutable } from '../mutability.ts';
 import { exactlyOneOf, withRule } from '../rules.ts';
-import { choice, notYet, notYetWhen } from '../support.ts';
+import { notYet } from '../support.ts';
 
 /** Types of payload fields, as Qdrant names them. */
 export const payloadType = z.enum(['keyword', 'integer', 'float', 'bool', 'text', 'datetime', 'uuid', 'geo']);
 
-const FORMATS = ['fvecs', 'bvecs', 'ivecs'] as const;
-const LATER_FORMATS = ['npy', 'hdf5', 'parquet', 'jsonl'] as const;
-
-/** Whether a file's extension, for want of a format, names one this version cannot read. */
-function namesLaterFormat(source: unknown): boolean {
-  const { url = '', format } = source as { url?: string; format?: string };
-  const extension = /\.([a-z0-9]+)$/i.exec(url.split(/[?#]/, 1)[0] ?? '')?.[1]?.toLowerCase();
-  return format === undefined && LATER_FORMATS.some((later) => later === extension);
-}
+const FORMATS = ['fvecs', 'bvecs', 'ivecs', 'npy', 'hdf5', 'parquet', 'jsonl'] as const;
 
 /** A file of rows: vectors, indexes or JSON. */
 const fileOfRows = withRule(
-  exactlyOneOf(
+  withOriginRules(
     z.strictObject({
       ...origin,
-      format: choice(FORMATS, LATER_FORMATS).optional().describe('Format of the file. Default: its extension.'),
-      key: notYet(
-        z
-          .string()
-          .min(1)
-          .max(128)
-          .regex(/^[A-Za-z0-9_./-]+$/, 'must be the path of a dataset inside the file, such as train')
-          .describe('In an HDF5 file: the dataset to read.'),
-      ),
-      column: notYet(payloadField('In a Parquet file: the column to read.')),
+      format: z.enum(FORMATS).optional().describe('Format of the file. Default: its extension.'),
+      key: z
+        .string()
+        .min(1)
+        .max(128)
+        .regex(/^[A-Za-z0-9_./-]+$/, 'must be the path of a dataset inside the file, such as train')
+        .optional()
+        .describe(
+          'In an HDF5 file: the dataset to read. Default: train, test or neighbors, as ann-benchmarks has them.',
+        ),
+      column: payloadField(
+        'In a Parquet file: the column to read. Default: vector or neighbors, else the only one of lists of numbers.',
+      ).optional(),
     }),
-    ['url', 'persistentVolumeClaim'],
   ),
   {
     rule: "!has(self.format) || ((!has(self.key) || self.format == 'hdf5') && (!has(self.column) || self.format == 'parquet'))",
@@ -49,29 +43,23 @@ const fileOfRows = withRule(
   },
 );
 
-const rows = (description: string) =>
-  notYetWhen(fileOfRows, {
-    is: namesLaterFormat,
-    instead: `use a file of format ${FORMATS.join(', ')}`,
-    unnamed: true,
-  }).describe(description);
+const rows = (description: string) => fileOfRows.describe(description);
 
 /** A file of JSON objects, one a line. */
 const jsonRows = (description: string) =>
-  exactlyOneOf(
+  withOriginRules(
     z.strictObject({
       ...origin,
       format: z.enum(['jsonl']).optional().describe('Format of the file. Default: jsonl, whatever its extension.'),
     }),
-    ['url', 'persistentVolumeClaim'],
   ).describe(description);
 
 const vectors = z
   .strictObject({
-    base: rows('The vectors to be searched, one a row (fvecs or bvecs).'),
-    queries: rows('The query vectors, one a row (fvecs or bvecs).'),
+    base: rows('The vectors to be searched, one a row; in JSON lines, arrays or objects with one as vector.'),
+    queries: rows('The query vectors, one a row, as in base.'),
     groundTruth: rows(
-      'Row i: the true nearest base rows of query i, nearest first (ivecs). Omitted: computed exactly, once.',
+      'Row i: the true nearest base rows of query i, nearest first; in JSON lines as neighbors. Omitted: computed exactly, once.',
     ).optional(),
     payload: jsonRows(
       'Row i: the payload of vector i, a JSON object of at most 1 MiB on a line of its own.',

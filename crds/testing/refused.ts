@@ -51,6 +51,14 @@ const SWEEPS: [string, Changes][] = [
   ['a missing dataset', { dataset: undefined }],
   ['a file from two places', vectors({ ...text, persistentVolumeClaim: { claimName: 'a', path: '/a' } })],
   ['a file from nowhere', vectors({ format: 'npy' })],
+  [
+    'a Secret for a volume',
+    vectors({ persistentVolumeClaim: { claimName: 'a', path: '/a' }, s3SecretRef: { name: 'a', key: 'a' } }),
+  ],
+  [
+    'two ways to sign in',
+    vectors({ ...text, headersSecretRef: { name: 'a', key: 'a' }, s3SecretRef: { name: 'a', key: 'b' } }),
+  ],
   ['a key of a file without keys', vectors({ ...text, format: 'npy', key: 'train' })],
   ['a column of a file without columns', vectors({ ...text, format: 'hdf5', column: 'v' })],
   ['a URL of another kind', vectors({ url: 'ftp://files.example/a' })],

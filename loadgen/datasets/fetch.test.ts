@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
@@ -127,7 +127,8 @@ describe('fetchFile', () => {
   ])('refuses %s and leaves nothing behind', async (_, listener, options, reason, message) => {
     await using folder = await temporaryFolder();
     const into = join(folder.path, 'into');
-    const attempt = fetchFile(`${await serve(listener)}/x.fvecs?token=secret`, { into, access, ...options });
+    const settings = { into, access, retryMilliseconds: 1, ...options };
+    const attempt = fetchFile(`${await serve(listener)}/x.fvecs?token=secret`, settings);
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason });
     await expect(attempt).rejects.not.toThrow(/secret/);
@@ -172,5 +173,118 @@ describe('fetchFile', () => {
     const url = await serve((_, reply) => void reply.end());
     expect(await fetchFile(url, { into, access })).toMatchObject({ path: into, bytes: 0 });
     expect(existsSync(into)).toBe(true);
+  });
+});
+
+describe('a download that breaks off', () => {
+  const WHOLE = randomBytes(300_000);
+  const OTHER = randomBytes(250_000);
+
+  /** A server that cuts each answer after some bytes, as many times as `cuts` says; it asks `of` which file it has. */
+  function breaking(
+    cuts: readonly number[],
+    of: (request: number) => { bytes: Buffer; headers?: Record<string, string>; ranges?: boolean },
+  ): { listener: RequestListener; ranges: (string | undefined)[] } {
+    const ranges: (string | undefined)[] = [];
+    return {
+      ranges,
+      listener: (request, reply) => {
+        const { bytes, headers = {}, ranges: can = true } = of(ranges.length);
+        const cut = cuts[ranges.length];
+        ranges.push(request.headers.range);
+        const same = request.headers['if-range'] === (headers['etag'] ?? headers['last-modified']);
+        const from = can && same ? Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0;
+        const range = from > 0 ? { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {};
+        reply.writeHead(from > 0 ? 206 : 200, { ...headers, ...range, 'content-length': bytes.length - from });
+        if (cut === undefined) return void reply.end(bytes.subarray(from));
+        reply.write(bytes.subarray(from, from + cut), () => setTimeout(() => request.socket.destroy(), 20));
+      },
+    };
+  }
+
+  async function fetched(
+    listener: RequestListener,
+    options: Partial<Parameters<typeof fetchFile>[1]> = {},
+  ): Promise<{ content: Buffer; sha256: string; bytes: number }> {
+    await using folder = await temporaryFolder();
+    const into = join(folder.path, 'into');
+    const settings = { into, access, retryMilliseconds: 1, ...options };
+    const { path, ...rest } = await fetchFile(`${await serve(listener)}/x`, settings);
+    return { content: await readFile(path), ...rest };
+  }
+  const shaOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+  it.each([
+    ['ETag', { etag: '"v1"' }],
+    ['date', { 'last-modified': 'Sat, 21 Nov 2026 08:00:00 GMT' }],
+  ])('is taken up where it was left, by the file’s %s', async (_, headers) => {
+    const { listener, ranges } = breaking([100_000, 100, 150_000], () => ({ bytes: WHOLE, headers }));
+    const progress: number[] = [];
+    const { content, sha256, bytes } = await fetched(listener, { onProgress: (done) => progress.push(done) });
+    expect(content.equals(WHOLE)).toBe(true);
+    expect([sha256, bytes]).toEqual([shaOf(WHOLE), WHOLE.length]);
+    expect(ranges).toEqual([undefined, 'bytes=100000-', 'bytes=100100-', 'bytes=250100-']);
+    expect(progress.toSorted((a, b) => a - b)).toEqual(progress);
+  });
+
+  it.each<[string, (request: number) => { bytes: Buffer; headers?: Record<string, string>; ranges?: boolean }]>([
+    ['has changed', (request) => ({ bytes: request === 0 ? OTHER : WHOLE, headers: { etag: `"v${request}"` } })],
+    ['is served whole only', () => ({ bytes: WHOLE, headers: { etag: '"v1"' }, ranges: false })],
+    ['has no name of its bytes', () => ({ bytes: WHOLE })],
+    ['has a weak ETag only', () => ({ bytes: WHOLE, headers: { etag: 'W/"v1"' } })],
+  ])('begins anew when the file %s', async (_, of) => {
+    const { listener } = breaking([200_000], of);
+    const { content, sha256 } = await fetched(listener);
+    expect(content.equals(WHOLE)).toBe(true);
+    expect(sha256).toBe(shaOf(WHOLE));
+  });
+
+  it('passes over servers that are busy meanwhile', async () => {
+    let asked = 0;
+    const { listener } = breaking([1000], () => ({ bytes: WHOLE, headers: { etag: '"v1"' } }));
+    const busy: RequestListener = (request, reply) => {
+      asked += 1;
+      if (asked === 2 || asked === 3) return void reply.writeHead(503).end();
+      listener(request, reply);
+    };
+    expect((await fetched(busy)).content.equals(WHOLE)).toBe(true);
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['another part', { etag: '"v1"', 'content-range': 'bytes 5-299999/300000' }, /another part of the file/],
+    ['no range', { etag: '"v1"' }, /another part of the file/],
+    ['a part of another file', { etag: '"v2"', 'content-range': 'bytes 1000-299999/300000' }, /a part of another file/],
+  ])('is given up when it is always answered with %s', async (_, headers, message) => {
+    const { listener } = breaking([1000], () => ({ bytes: WHOLE, headers: { etag: '"v1"' } }));
+    let asked = 0;
+    const lying: RequestListener = (request, reply) => {
+      asked += 1;
+      if (asked === 1) listener(request, reply);
+      else reply.writeHead(206, headers).end(WHOLE);
+    };
+    const attempt = fetched(lying);
+    await expect(attempt).rejects.toThrow(message);
+    await expect(attempt).rejects.toThrow(/\(1000 bytes had come\)$/);
+    // The first, and five more without a byte more.
+    expect(asked).toBe(6);
+  });
+
+  it('is larger than allowed also in parts', async () => {
+    const { listener } = breaking([100_000], (request) => ({
+      bytes: request === 0 ? WHOLE.subarray(0, 200_000) : WHOLE,
+      headers: { etag: '"v1"' },
+    }));
+    await expect(fetched(listener, { maxBytes: 200_000 })).rejects.toThrow(/larger than the allowed 200000 bytes/);
+  });
+
+  it('is not waited for when nobody wants it any more', async () => {
+    const stop = new AbortController();
+    const { listener } = breaking([1000, 0], () => ({ bytes: WHOLE, headers: { etag: '"v1"' } }));
+    const attempt = fetched(listener, {
+      retryMilliseconds: 60_000,
+      signal: stop.signal,
+      onProgress: () => setTimeout(() => stop.abort(new Error('enough')), 100),
+    });
+    await expect(attempt).rejects.toThrow('enough');
   });
 });

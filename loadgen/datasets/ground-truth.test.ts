@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
 import { temporaryFolder } from '../testing/fixtures.ts';
 import { exactDistance, type Distance } from './distance.ts';
-import { adoptGroundTruth, computeGroundTruth, readFloats, type TruthTask } from './ground-truth.ts';
+import { adoptGroundTruth, computeGroundTruth, queriesAtOnce, readFloats, type TruthTask } from './ground-truth.ts';
 import { open } from 'node:fs/promises';
 
 const DISTANCES: Distance[] = ['Cosine', 'Dot', 'Euclid', 'Manhattan'];
@@ -109,6 +109,17 @@ describe('computeGroundTruth', () => {
     expect(rows).toBe(20_000);
     expect(many.ids).toEqual(one.ids);
     expect(many.distances).toEqual(one.distances);
+  });
+
+  it('gives the same in several batches of queries as in one, and counts rows once', async () => {
+    await using folder = await temporaryFolder();
+    const given = await task(folder.path, { base: vectors(300, 4, 1), queries: vectors(11, 4, 2) });
+    const told: number[] = [];
+    const batches = await computeGroundTruth(given, (rows) => told.push(rows), undefined, 1, 4);
+    expect(batches).toEqual(await computeGroundTruth(given, () => undefined, undefined, 1));
+    expect(told).toEqual([100, 200, 300]);
+    expect(queriesAtOnce(128)).toBe(65_536);
+    expect(queriesAtOnce(65_536 * 1000)).toBe(4);
   });
 
   it('stops its threads when told to, and tells when they fail', async () => {

@@ -53,6 +53,14 @@ export async function readFloats(file: FileHandle, from: number, count: number):
   return values;
 }
 
+/** A thread's queries in float64, at most: more are searched in turn, each time reading the base again. */
+const QUERY_BYTES = 64 * 2 ** 20;
+
+/** How many queries are searched at once. */
+export function queriesAtOnce(dimensions: number): number {
+  return Math.max(4, Math.floor(QUERY_BYTES / (dimensions * 8)));
+}
+
 /** Nearest rows among `from` … `to` − 1; `onRows` hears of every block compared. */
 export async function searchRange(task: TruthRange, onRows: (rows: number) => void): Promise<RangeResult> {
   const search = new NearestSearch(task.distance, task.dimensions, task.queries, task.k);
@@ -71,7 +79,8 @@ export async function searchRange(task: TruthRange, onRows: (rows: number) => vo
 }
 
 /**
- * Exact ground truth of all queries, by brute force over all cores.
+ * Exact ground truth of all queries, by brute force over all cores. Memory does not grow with the base, and with the
+ * queries only by what is found.
  * @param onProgress told of the rows compared so far.
  */
 export async function computeGroundTruth(
@@ -79,9 +88,39 @@ export async function computeGroundTruth(
   onProgress: (rows: number) => void,
   signal?: AbortSignal,
   threads = availableParallelism(),
+  atOnce = queriesAtOnce(task.dimensions),
 ): Promise<GroundTruth> {
-  const parts = task.rows * task.queries.length < SMALL ? 1 : threads;
-  const ranges = rowRanges(task, parts);
+  const { dimensions, queries } = task;
+  const count = queries.length / dimensions;
+  const batches = Math.ceil(count / atOnce);
+  const k = Math.min(task.k, task.rows);
+  const truth: GroundTruth = { k, ids: new Int32Array(count * k), distances: new Float64Array(count * k) };
+  let done = 0;
+  for (let first = 0; first < count; first += atOnce) {
+    const batch = { ...task, queries: queries.slice(first * dimensions, (first + atOnce) * dimensions) };
+    const onRows = (rows: number): void => {
+      done += rows;
+      onProgress(Math.floor(done / batches));
+    };
+    const found = await computeBatch(batch, onRows, signal, threads);
+    truth.ids.set(found.ids, first * k);
+    truth.distances.set(found.distances, first * k);
+  }
+  return truth;
+}
+
+async function computeBatch(
+  task: TruthTask,
+  onRows: (rows: number) => void,
+  signal: AbortSignal | undefined,
+  threads: number,
+): Promise<GroundTruth> {
+  const ranges = rowRanges(task, task.rows * task.queries.length < SMALL ? 1 : threads);
+  let last = 0;
+  const onProgress = (rows: number): void => {
+    onRows(rows - last);
+    last = rows;
+  };
   const results = await overRanges(ranges, searchRange, { onProgress, ...(signal ? { signal } : {}) });
   return await mergeRanges(task, task.queries.length / task.dimensions, results);
 }

@@ -1,22 +1,17 @@
-import { createHash, randomBytes, type Hash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JsonSource, VectorSource, VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
+import type { VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import type { Access } from '../net/access.ts';
-import { shownUrl } from '../net/url.ts';
-import type { PreparedMessage, PrepareJob, SourceRole } from '../protocol.ts';
-import { DATASET_VERSION, datasetMetaSchema, FILES, truthFiles, type DatasetMeta } from './dataset.ts';
-import type { Distance } from './distance.ts';
-import { fetchFile } from './fetch.ts';
-import { readIntegers, readVectors, vecsFormat, vecsHeader, type VecsFormat } from './fvecs.ts';
-import { computeFilteredTruth, type FilteredTruth, type NamedFilters } from './filtered-truth.ts';
-import { adoptGroundTruth, computeGroundTruth, type GroundTruth, type TruthTask } from './ground-truth.ts';
+import type { PreparedMessage, PrepareJob } from '../protocol.ts';
+import { putInPlace, removeAbandoned, validMeta } from './cache-folder.ts';
+import { DATASET_VERSION, FILES, type DatasetMeta } from './dataset.ts';
+import { DatasetWriter, writeSynced } from './dataset-writer.ts';
+import { neighboursOf, vectorsOf } from './formats/values.ts';
 import { readJsonLines } from './json-lines.ts';
-import { filteredQueries, resolveAll, type FilteredQuery } from './named-filters.ts';
-import { writeLines } from './prepared-lines.ts';
-import { sourceHeaders } from './source-headers.ts';
+import { filteredQueries } from './named-filters.ts';
+import { Sources, type Source } from './sources.ts';
 import { PayloadGenerator, syntheticFields } from './synthetic-payload.ts';
 import { SyntheticGenerator, syntheticParameters } from './synthetic.ts';
 
@@ -39,10 +34,11 @@ export async function prepareDataset(job: PrepareJob, hooks: PrepareHooks): Prom
   const scratch = join(job.cacheDir, `.partial-${process.pid}-${randomBytes(6).toString('hex')}`);
   const made = join(scratch, 'made');
   await mkdir(made, { recursive: true });
+  await using sources = new Sources(scratch, hooks);
   try {
     const { key, write } = job.dataset.synthetic
       ? synthetic(job, job.dataset.synthetic, hooks)
-      : await vectors(job, job.dataset.vectors as VectorsDataset, scratch, hooks);
+      : await vectors(job, job.dataset.vectors as VectorsDataset, sources, hooks);
     const dir = join(job.cacheDir, key);
     const known = await validMeta(dir);
     if (known) return described(dir, known);
@@ -65,43 +61,6 @@ export async function prepareDataset(job: PrepareJob, hooks: PrepareHooks): Prom
   }
 }
 
-/** A scratch folder whose process is gone and that has not been touched for this long is nobody's. */
-const ABANDONED_MILLISECONDS = 600_000;
-
-/** Deletes what killed processes left behind. */
-async function removeAbandoned(cacheDir: string): Promise<void> {
-  for (const name of await readdir(cacheDir)) {
-    const pid = /^\.partial-([0-9]+)-/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
-    const { mtimeMs } = await stat(join(cacheDir, name)).catch(() => ({ mtimeMs: Infinity }));
-    if (Date.now() - mtimeMs > ABANDONED_MILLISECONDS) await rm(join(cacheDir, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-}
-
-/** Moves the finished folder to its place. Whoever else prepared the same meanwhile wrote the same content. */
-async function putInPlace(made: string, dir: string): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await rename(made, dir);
-      return;
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if ((code !== 'ENOTEMPTY' && code !== 'EEXIST') || attempt === 3) throw error;
-      if (await validMeta(dir)) return;
-      await rm(dir, { recursive: true, force: true });
-    }
-  }
-}
-
 function described(datasetDir: string, meta: DatasetMeta): Omit<PreparedMessage, 'type'> {
   const { digest, points, dimensions, queries, distance, filters } = meta;
   const selectivity = Object.entries(filters ?? {}).map(([name, { selectivity: share }]) => [name, share]);
@@ -114,23 +73,6 @@ function described(datasetDir: string, meta: DatasetMeta): Omit<PreparedMessage,
     distance,
     ...(filters ? { selectivity: Object.fromEntries(selectivity) } : {}),
   };
-}
-
-/** The description of a prepared folder whose files are whole, else undefined. */
-async function validMeta(dir: string): Promise<DatasetMeta | undefined> {
-  try {
-    const meta = datasetMetaSchema.parse(JSON.parse(await readFile(join(dir, FILES.meta), 'utf8')));
-    for (const [name, { bytes, sha256 }] of Object.entries(meta.files)) {
-      if ((await stat(join(dir, name))).size !== bytes) return undefined;
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(join(dir, name), { highWaterMark: 1 << 20 }))
-        hash.update(chunk as Buffer);
-      if (hash.digest('hex') !== sha256) return undefined;
-    }
-    return meta;
-  } catch {
-    return undefined;
-  }
 }
 
 interface Plan {
@@ -168,7 +110,11 @@ function synthetic(job: PrepareJob, spec: SyntheticSpec, hooks: PrepareHooks): P
           if (which === 'base') hooks.progress('Generating', row + rows, total);
         }
       };
-      const writer = new Writer(dir, { distance, dimensions, points, queries, limit: job.limit, filters }, hooks);
+      const writer = new DatasetWriter(
+        dir,
+        { distance, dimensions, points, queries, limit: job.limit, filters },
+        hooks,
+      );
       await writer.vectors('base', blocks('base', points));
       await writer.vectors('queries', blocks('queries', queries));
       if (fields.length > 0) {
@@ -200,242 +146,67 @@ function checkLimit(limit: number, points: number): void {
   }
 }
 
-interface FetchedSource {
-  name: string;
-  path: string;
-  sha256: string;
-}
+/** Queries are held in memory, here and while they are asked. */
+const MAX_QUERIES = 100_000;
+const MAX_QUERY_BYTES = 256 * 2 ** 20;
 
-interface Source extends FetchedSource {
-  format: VecsFormat;
-  rows: number;
-  dimensions: number;
-}
-
-async function fetchSource(
-  source: VectorSource,
-  role: SourceRole,
-  scratch: string,
-  hooks: PrepareHooks,
-): Promise<Source> {
-  const format = vecsFormat(sourceName(source, role), source.format);
-  const fetched = await fetchAny(source, role, scratch, hooks);
-  return { ...fetched, format, ...(await vecsHeader(fetched.path, fetched.name, format)) };
-}
-
-const sourceName = (source: JsonSource | VectorSource, role: SourceRole): string => `${role} ${shownUrl(source.url)}`;
-
-async function fetchAny(
-  source: JsonSource | VectorSource,
-  role: SourceRole,
-  scratch: string,
-  hooks: PrepareHooks,
-): Promise<FetchedSource> {
-  const headers = sourceHeaders(source, role, hooks.access.env);
-  const fetched = await fetchFile(source.url, {
-    into: join(scratch, `${role}.download`),
-    access: hooks.access,
-    ...(headers ? { headers } : {}),
-    ...(source.sha256 === undefined ? {} : { sha256: source.sha256 }),
-    ...(hooks.signal ? { signal: hooks.signal } : {}),
-    onProgress: (done, total) => hooks.progress('Fetching', done, Math.max(done, total), role),
-  });
-  return { name: sourceName(source, role), path: fetched.path, sha256: fetched.sha256 };
-}
-
-async function vectors(job: PrepareJob, spec: VectorsDataset, scratch: string, hooks: PrepareHooks): Promise<Plan> {
-  const base = await fetchSource(spec.base, 'base', scratch, hooks);
-  const queries = await fetchSource(spec.queries, 'queries', scratch, hooks);
-  const truth = spec.groundTruth ? await fetchSource(spec.groundTruth, 'groundTruth', scratch, hooks) : undefined;
-  const payload = spec.payload && (await fetchAny(spec.payload, 'payload', scratch, hooks));
-  const variables = spec.queryVariables && (await fetchAny(spec.queryVariables, 'queryVariables', scratch, hooks));
-  if (base.dimensions !== queries.dimensions) {
-    throw new JobError(
-      'DatasetInvalid',
-      `${base.name} has ${base.dimensions} dimensions, ${queries.name} has ${queries.dimensions}; both must have the same`,
-    );
-  }
-  checkLimit(job.limit, base.rows);
-  if (truth && truth.format !== 'ivecs') {
-    throw new JobError('DatasetInvalid', `${truth.name}: is ${truth.format}; ground truth must be ivecs`);
-  }
-  if (truth && truth.rows !== queries.rows) {
-    throw new JobError(
-      'DatasetInvalid',
-      `${truth.name} has ${truth.rows} rows, ${queries.name} has ${queries.rows}; one row a query is expected`,
-    );
-  }
-  const sources = [base, queries, truth].map((source) => source && [source.sha256, source.format]);
+async function vectors(job: PrepareJob, spec: VectorsDataset, sources: Sources, hooks: PrepareHooks): Promise<Plan> {
+  const base = await sources.open(spec.base, 'base');
+  const queries = await sources.open(spec.queries, 'queries');
+  const truth = spec.groundTruth ? await sources.open(spec.groundTruth, 'groundTruth') : undefined;
+  const payload = spec.payload && (await sources.text(spec.payload, 'payload'));
+  const variables = spec.queryVariables && (await sources.text(spec.queryVariables, 'queryVariables'));
+  checkTogether(base, queries, truth);
+  const { rows: points, dimensions } = base.reader;
+  checkLimit(job.limit, points);
+  const files = [base, queries, truth].map(
+    (source) => source && [source.sha256, source.format, ...(source.part === undefined ? [] : [source.part])],
+  );
   const filters = filteredQueries(job.queries);
   return {
-    key: keyOf(['vectors', sources, payload?.sha256, variables?.sha256, spec.distance, job.limit, filters]),
+    key: keyOf(['vectors', files, payload?.sha256, variables?.sha256, spec.distance, job.limit, filters]),
     async write(dir) {
-      const shape = { distance: spec.distance, dimensions: base.dimensions, points: base.rows, queries: queries.rows };
-      const writer = new Writer(dir, { ...shape, limit: job.limit, filters }, hooks);
-      await writer.vectors('base', valuesOf(base));
-      await writer.vectors('queries', valuesOf(queries));
-      if (payload) await writer.payload(readJsonLines(payload.path, payload.name), payload.name);
-      if (variables) await writer.variables(readJsonLines(variables.path, variables.name), variables.name);
+      const shape = { distance: spec.distance, dimensions, points, queries: queries.reader.rows, limit: job.limit };
+      const writer = new DatasetWriter(dir, { ...shape, filters }, hooks);
+      await writer.vectors('base', vectorsOf(base.file, base.reader));
+      await writer.vectors('queries', vectorsOf(queries.file, queries.reader));
+      if (payload) await writer.payload(readJsonLines(payload.file.pieces(), payload.name), payload.name);
+      if (variables) await writer.variables(readJsonLines(variables.file.pieces(), variables.name), variables.name);
       // A ground truth shorter than what a query asks for is of no use: it is computed instead.
-      if (!truth || truth.dimensions < job.limit) return await writer.finish();
-      const given = new Int32Array(truth.rows * truth.dimensions);
-      for await (const block of readIntegers(truth.path, truth.name)) {
-        given.set(block.values, block.firstRow * truth.dimensions);
-      }
-      return await writer.finish({ ids: given, k: truth.dimensions, name: truth.name });
+      if (!truth || truth.reader.dimensions < job.limit) return await writer.finish();
+      return await writer.finish({ ids: await nearest(truth, job.limit), k: job.limit, name: truth.name });
     },
   };
 }
 
-async function* valuesOf(source: Source): AsyncGenerator<Float32Array<ArrayBuffer>> {
-  for await (const block of readVectors(source.path, source.name, source.format)) yield block.values;
-}
-
-interface Shape {
-  distance: Distance;
-  dimensions: number;
-  points: number;
-  queries: number;
-  limit: number;
-  filters: readonly FilteredQuery[];
-}
-
-/** Writes the files of a prepared dataset and keeps account of their checksums. */
-class Writer {
-  readonly #dir: string;
-  readonly #shape: Shape;
-  readonly #hooks: PrepareHooks;
-  readonly #digest: Hash;
-  readonly #files: DatasetMeta['files'] = {};
-  readonly #queries: Float32Array[] = [];
-  readonly #variables: string[] = [];
-  #longestPayload: number | undefined;
-
-  constructor(dir: string, shape: Shape, hooks: PrepareHooks) {
-    this.#dir = dir;
-    this.#shape = shape;
-    this.#hooks = hooks;
-    this.#digest = createHash('sha256').update(JSON.stringify([shape.distance, shape.dimensions, shape.points]));
+/** @throws {JobError} DatasetInvalid when the files are not of one dataset, or the queries too many to be held. */
+function checkTogether(base: Source, queries: Source, truth: Source | undefined): void {
+  const { rows, dimensions } = queries.reader;
+  if (base.reader.dimensions !== dimensions) {
+    throw new JobError(
+      'DatasetInvalid',
+      `${base.name} has ${base.reader.dimensions} dimensions, ${queries.name} has ${dimensions}; both must have the same`,
+    );
   }
-
-  async vectors(which: 'base' | 'queries', blocks: AsyncIterable<Float32Array<ArrayBuffer>>): Promise<void> {
-    const name = FILES[which];
-    const file: FileHandle = await open(join(this.#dir, name), 'w');
-    const hash = createHash('sha256');
-    let bytes = 0;
-    try {
-      for await (const block of blocks) {
-        this.#hooks.signal?.throwIfAborted();
-        const piece = new Uint8Array(block.buffer, block.byteOffset, block.byteLength);
-        hash.update(piece);
-        this.#digest.update(piece);
-        await file.writeFile(piece);
-        bytes += piece.length;
-        if (which === 'queries') this.#queries.push(block);
-      }
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    this.#files[name] = { bytes, sha256: hash.digest('hex') };
+  if (rows > MAX_QUERIES || rows * dimensions * 4 > MAX_QUERY_BYTES) {
+    throw queries.file.invalid(
+      `has ${rows} queries of ${dimensions} dimensions; expected at most ${MAX_QUERIES}, and ${MAX_QUERY_BYTES} bytes as float32`,
+    );
   }
-
-  /** The payloads of base rows, as JSON. */
-  async payload(lines: AsyncIterable<string>, name: string): Promise<void> {
-    this.#digest.update('payload');
-    const paths = { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) };
-    const expected = { rows: this.#shape.points, name, of: 'base vectors' };
-    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
-    const { texts, offsets, longest } = await writeLines(paths, lines, expected, digest, this.#hooks.signal);
-    this.#files[FILES.payload] = texts;
-    if (offsets) this.#files[FILES.payloadOffsets] = offsets;
-    this.#longestPayload = longest;
-  }
-
-  /** What `$names` stand for in each query, as JSON. */
-  async variables(lines: AsyncIterable<string>, name: string): Promise<void> {
-    this.#digest.update('variables');
-    const kept = this.#variables;
-    const keeping = async function* (): AsyncGenerator<string> {
-      for await (const line of lines) {
-        kept.push(line);
-        yield line;
-      }
-    };
-    const expected = { rows: this.#shape.queries, name, of: 'query vectors' };
-    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
-    const paths = { texts: join(this.#dir, FILES.variables) };
-    this.#files[FILES.variables] = (await writeLines(paths, keeping(), expected, digest, this.#hooks.signal)).texts;
-  }
-
-  /** Computes or takes over the ground truth and describes everything. */
-  async finish(given?: { ids: Int32Array; k: number; name: string }): Promise<DatasetMeta> {
-    const { limit, points, dimensions, queries, distance } = this.#shape;
-    const all = new Float32Array(queries * dimensions);
-    let offset = 0;
-    for (const block of this.#queries) {
-      all.set(block, offset);
-      offset += block.length;
-    }
-    const task = { basePath: join(this.#dir, FILES.base), rows: points, dimensions, distance, queries: all, k: limit };
-    const { signal, progress } = this.#hooks;
-    // What is wrong with a filter shows before the long work.
-    const named = resolveAll(this.#shape.filters, this.#variables, queries);
-    progress('GroundTruth', 0, points);
-    const truth: GroundTruth = given
-      ? await adoptGroundTruth(task, given.ids, given.k, given.name, signal)
-      : await computeGroundTruth(task, (rows) => progress('GroundTruth', rows, points), signal);
-    await this.#write(FILES.ids, new Uint8Array(truth.ids.buffer));
-    await this.#write(FILES.distances, new Uint8Array(truth.distances.buffer));
-    const filters = named.length > 0 ? await this.#filtered(task, named) : undefined;
-    return {
-      version: DATASET_VERSION,
-      digest: `sha256:${this.#digest.digest('hex')}`,
-      points,
-      dimensions,
-      queries,
-      distance,
-      k: truth.k,
-      groundTruth: given ? 'given' : 'computed',
-      ...(this.#longestPayload === undefined ? {} : { payload: { longest: this.#longestPayload } }),
-      ...(filters ? { filters } : {}),
-      files: this.#files,
-    };
-  }
-
-  /** Ground truths under filters, and what is said of them. A filter that no row ever matches measures nothing. */
-  async #filtered(task: TruthTask, named: readonly NamedFilters[]): Promise<NonNullable<DatasetMeta['filters']>> {
-    const { signal, progress } = this.#hooks;
-    const payload =
-      this.#longestPayload === undefined
-        ? {}
-        : { payload: { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) } };
-    const detail = 'with filters';
-    const onRows = (rows: number): void => progress('GroundTruth', rows, task.rows, detail);
-    const truths = await computeFilteredTruth({ ...task, ...payload }, named, onRows, signal);
-    const filters: NonNullable<DatasetMeta['filters']> = {};
-    for (const { name, filter } of this.#shape.filters) {
-      const { truth, selectivity } = truths.get(name) as FilteredTruth;
-      if (selectivity === 0) {
-        throw new JobError(
-          'DatasetInvalid',
-          `query ${name}: its filter matches no base row in any of ${this.#shape.queries} queries; ` +
-            'check the names and types of payload fields, and the variables',
-        );
-      }
-      await this.#write(truthFiles(name).ids, new Uint8Array(truth.ids.buffer));
-      await this.#write(truthFiles(name).distances, new Uint8Array(truth.distances.buffer));
-      filters[name] = { filter, selectivity };
-    }
-    return filters;
-  }
-
-  async #write(name: string, bytes: Uint8Array): Promise<void> {
-    await writeSynced(join(this.#dir, name), bytes);
-    this.#files[name] = { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  if (truth && truth.reader.rows !== rows) {
+    throw new JobError(
+      'DatasetInvalid',
+      `${truth.name} has ${truth.reader.rows} rows, ${queries.name} has ${rows}; one row a query is expected`,
+    );
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  await writeFile(path, bytes, { flush: true });
+/** The first `k` of each row of a ground truth. */
+async function nearest({ file, reader }: Source, k: number): Promise<Int32Array> {
+  const ids = new Int32Array(reader.rows * k);
+  let row = 0;
+  for await (const block of neighboursOf(file, reader)) {
+    for (let at = 0; at < block.length; at += reader.dimensions, row += 1) ids.set(block.subarray(at, at + k), row * k);
+  }
+  return ids;
 }

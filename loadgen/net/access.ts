@@ -6,6 +6,8 @@ export interface Access {
   rules: AddressRules;
   /** Whether `file:` URLs are read: those of the user's own machine. */
   files: boolean;
+  /** The folder in which volumes of the user's are mounted, each under its claim's name; undefined where there are none. */
+  claims?: string;
   /** Environment variables hold headers of Secrets. */
   env: Readonly<Record<string, string | undefined>>;
   /** For tests. */

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   timeoutMilliseconds?: number;
   /** HTTP/2, where the server offers it. Default: as undici has it. */
   http2?: boolean;
+  /** Certificates (PEM) of the authorities to trust instead of the public ones. */
+  ca?: string;
   /** For tests. */
   resolve?: Resolve;
 }
@@ -30,7 +32,7 @@ const resolveBySystem: Resolve = (host) =>
  * A refused host is a {@link NetError} AddressRefused, and gets not a single packet.
  */
 export function checkedConnector(options: ConnectOptions): buildConnector.connector {
-  const { rules, resolve = resolveBySystem, timeoutMilliseconds = 10_000, http2 } = options;
+  const { rules, resolve = resolveBySystem, timeoutMilliseconds = 10_000, http2, ca } = options;
   const known = new Map<string, Promise<LookupAddress[]>>();
 
   const resolveChecked = async (host: string): Promise<LookupAddress[]> => {
@@ -58,6 +60,7 @@ export function checkedConnector(options: ConnectOptions): buildConnector.connec
     lookup,
     timeout: timeoutMilliseconds,
     ...(http2 === undefined ? {} : { allowH2: http2 }),
+    ...(ca === undefined ? {} : { ca }),
   });
 
   return (target, callback) => {

@@ -16,12 +16,26 @@ export interface GetOptions {
   idleMilliseconds?: number;
   /** Sent to the URL's own origin and to no other a redirect leads to. */
   headers?: Readonly<Record<string, string>>;
+  /** Certificates (PEM) of the authorities to trust instead of the public ones. */
+  ca?: string;
+  /** To get the rest only, of a file that is still the one the validator was of; else it comes as a whole. */
+  resume?: { from: number; validator: string };
+  /** Told before the first piece of the body. */
+  onAnswer?: (answer: Answer) => void | Promise<void>;
   signal?: AbortSignal;
   /** For tests. */
   resolve?: Resolve;
 }
 
-/** Told of each piece of the body as it comes; the next one waits for it. */
+/** What is about to come. */
+export interface Answer {
+  /** The byte of the file it begins with: 0, or that of `resume`. */
+  from: number;
+  /** A strong ETag, or the date of the last change, if the server gives one: what a later `resume` names. */
+  validator: string | undefined;
+}
+
+/** Told of each piece of the body as it comes, bytes of the file so far and in all; the next one waits for it. */
 export type OnData = (chunk: Buffer, soFar: number, declared: number) => void | Promise<void>;
 
 const MAX_REDIRECTS = 5;
@@ -31,7 +45,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
  * Gets a URL that a user named: the only way such are fetched. Every hop is checked as the first is ({@link
  * checkedConnector}); from https no redirect leads to http. The body is handed on as it comes, never unpacked, and is
  * bounded in size and time.
- * @returns the number of bytes.
+ * @returns the number of bytes of the file, those before `resume` included.
  * @throws {NetError} and, as they are, what the signal was aborted with and what `onData` throws.
  */
 export async function get(text: string, options: GetOptions, onData: OnData): Promise<number> {
@@ -44,6 +58,7 @@ export async function get(text: string, options: GetOptions, onData: OnData): Pr
       rules,
       timeoutMilliseconds: connectMilliseconds,
       http2: false,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
       ...(resolve ? { resolve } : {}),
     }),
     headersTimeout: idleMilliseconds,
@@ -60,19 +75,20 @@ export async function get(text: string, options: GetOptions, onData: OnData): Pr
     const body = await follow(first, agent, options, signal).catch((error: unknown) => {
       throw explain(error);
     });
-    return await receive(body, options.maxBytes, onData, explain);
+    return await receive(body, options, onData, explain);
   } finally {
     await agent.destroy();
   }
 }
 
-interface Body {
+interface Body extends Answer {
   pieces: Dispatcher.ResponseData['body'];
-  /** Bytes; undefined when the server does not say. */
+  /** Bytes of the whole file; undefined when the server does not say. */
   declared: number | undefined;
 }
 
-async function follow(first: URL, agent: Agent, { headers = {} }: GetOptions, signal: AbortSignal): Promise<Body> {
+async function follow(first: URL, agent: Agent, options: GetOptions, signal: AbortSignal): Promise<Body> {
+  const { headers = {}, resume } = options;
   let url = first;
   for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
     const reply = await request(url, {
@@ -83,6 +99,7 @@ async function follow(first: URL, agent: Agent, { headers = {} }: GetOptions, si
         'user-agent': 'qdrant-bench',
         ...(url.origin === first.origin ? headers : {}),
         'accept-encoding': 'identity',
+        ...(resume ? { range: `bytes=${resume.from}-`, 'if-range': resume.validator } : {}),
       },
     });
     // What breaks after it has been given up is nobody's error.
@@ -93,7 +110,7 @@ async function follow(first: URL, agent: Agent, { headers = {} }: GetOptions, si
       url = redirected(url, location);
       continue;
     }
-    return { pieces: reply.body, declared: declaredLength(reply) };
+    return { pieces: reply.body, ...announced(reply, resume) };
   }
   throw new NetError('BadRedirect', `needs more than ${MAX_REDIRECTS} redirects`);
 }
@@ -111,29 +128,52 @@ function redirected(from: URL, location: string): URL {
   return to;
 }
 
-function declaredLength({ statusCode, headers, body }: Dispatcher.ResponseData): number | undefined {
+/** What the headers of an answer say of its body. */
+function announced(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  resume: GetOptions['resume'],
+): Answer & Pick<Body, 'declared'> {
   const refuse = (what: string): never => {
     body.destroy();
     throw new NetError('BadAnswer', what);
   };
-  if (statusCode !== 200) return refuse(`answered HTTP ${statusCode}, expected 200; check the URL`);
+  const partial = resume !== undefined && statusCode === 206;
+  if (statusCode !== 200 && !partial) return refuse(`answered HTTP ${statusCode}, expected 200; check the URL`);
   const encoding = String(headers['content-encoding'] ?? 'identity').toLowerCase();
   if (encoding !== 'identity') return refuse('is sent packed (content-encoding), expected the file as it is');
-  const length = headers['content-length'];
-  return typeof length === 'string' && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
+  const validator = strongValidator(headers);
+  if (!partial) {
+    const length = headers['content-length'];
+    const declared = typeof length === 'string' && /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
+    return { from: 0, declared, validator };
+  }
+  const [, from, total] =
+    /^bytes ([0-9]{1,15})-[0-9]{1,15}\/([0-9]{1,15}|\*)$/.exec(String(headers['content-range'])) ?? [];
+  if (Number(from) !== resume.from) return refuse('answered with another part of the file than the one asked for');
+  if (validator !== undefined && validator !== resume.validator) return refuse('answered with a part of another file');
+  return { from: resume.from, declared: total === '*' ? undefined : Number(total), validator: resume.validator };
+}
+
+/** A weak ETag says that files are alike, not that they are the same bytes. */
+function strongValidator({ etag, 'last-modified': modified }: Dispatcher.ResponseData['headers']): string | undefined {
+  if (typeof etag === 'string' && /^"[\x21\x23-\x7e]{1,1024}"$/.test(etag)) return etag;
+  return typeof modified === 'string' && /^[A-Za-z0-9,: +-]{1,64}$/.test(modified) ? modified : undefined;
 }
 
 async function receive(
-  { pieces, declared }: Body,
-  maxBytes: number,
+  { pieces, declared, from, validator }: Body,
+  { maxBytes, onAnswer }: GetOptions,
   onData: OnData,
   explain: (error: unknown) => unknown,
 ): Promise<number> {
   const tooBig = () => new NetError('TooBig', `is larger than the allowed ${maxBytes} bytes; use a smaller file`);
-  let bytes = 0;
+  let bytes = from;
   let handing = false;
   try {
     if (declared !== undefined && declared > maxBytes) throw tooBig();
+    handing = true;
+    await onAnswer?.({ from, validator });
+    handing = false;
     for await (const chunk of pieces as AsyncIterable<Buffer>) {
       bytes += chunk.length;
       if (bytes > maxBytes) throw tooBig();
@@ -146,6 +186,6 @@ async function receive(
   } finally {
     pieces.destroy();
   }
-  // undici has compared it with what was declared.
+  // undici has compared what came with what was declared to come.
   return bytes;
 }

@@ -5,6 +5,7 @@ const RESERVED = new Set([
   'content-length',
   'expect',
   'host',
+  'if-range',
   'keep-alive',
   'proxy-authorization',
   'proxy-connection',

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { checkJobAddress, messageId, type JobAddress } from '../../operator/bus/subjects.ts';
 import { errorText } from '../job-error.ts';
+import { CLAIMS_DIR } from '../protocol.ts';
 import type { Access } from '../net/access.ts';
 import { addressRules } from '../net/address-rules.ts';
 
@@ -65,7 +66,7 @@ export async function readConfig(
     natsCreds: await readText(credsPath, 'QDRANT_BENCH_NATS_CREDS', MAX_CREDS_BYTES),
     address,
     podUid,
-    access: { rules, files: false, env },
+    access: { rules, files: false, claims: CLAIMS_DIR, env },
     sweep: env['QDRANT_BENCH_SWEEP'],
   };
 }

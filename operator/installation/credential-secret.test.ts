@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DatasetSpec } from '../../crds/sweep/sweep-spec.ts';
+import { createAuthority } from '../../dev/cluster/pki.ts';
 import { MemoryKube } from '../jobs/kubernetes/testing/memory-kube.ts';
 import { SweepStopped } from '../sweep/ports.ts';
 import { datasetCredentials, readApiKey } from './credential-secret.ts';
@@ -132,6 +133,19 @@ describe('the headers of a dataset', () => {
     expect(await refusal(given(dataset(), secret({ labels: {} }, headers)))).toContain(`${field}may not be used`);
     expect(await refusal(given(dataset(), secret(USABLE, { headers: base64('hunter2') })))).toBe(
       `${field}has no headers under "headers": line 1 is no header: expected NAME: VALUE`,
+    );
+  });
+
+  it.each([
+    ['s3SecretRef', 'aws_access_key_id = a\naws_secret_access_key = hunter2', 'QDRANT_BENCH_S3_BASE', 'access key'],
+    ['caSecretRef', createAuthority('a').cert, 'QDRANT_BENCH_CA_BASE', 'certificates'],
+  ])('are joined by %s', async (field, text, variable, what) => {
+    const of = dataset({ base: { url: 'https://qdrant.example:6333/base.fvecs', [field]: reference } });
+    expect(await given(of, secret(USABLE, { headers: base64(text) }))).toEqual({
+      [variable]: { secretKeyRef: reference },
+    });
+    expect(await refusal(given(of, secret(USABLE, { headers: base64('hunter2') })))).toContain(
+      `spec.dataset.vectors.base.${field}: Secret team/key has no ${what} under "headers": `,
     );
   });
 });

@@ -1,7 +1,7 @@
 import type { DatasetSpec } from '../../crds/sweep/sweep-spec.ts';
-import { parseHeaders } from '../../loadgen/net/header-secret.ts';
+import { SECRET_PARSERS } from '../../loadgen/net/secret-parsers.ts';
 import { boundHost } from '../../loadgen/net/url.ts';
-import { headersVariable, SOURCE_ROLES } from '../../loadgen/protocol.ts';
+import { sourceSecrets, type SecretField } from '../../loadgen/protocol.ts';
 import type { JobSecret, SecretKeyRef } from '../jobs/job-runner.ts';
 import { KINDS } from '../runtime/kinds.ts';
 import type { Kube } from '../runtime/kube.ts';
@@ -63,30 +63,34 @@ export async function readApiKey(
   return key;
 }
 
+/** What has to be in a Secret of each kind. */
+const NAMES: Readonly<Record<SecretField, string>> = {
+  headersSecretRef: 'headers',
+  s3SecretRef: 'access key',
+  caSecretRef: 'certificates',
+};
+
 /**
- * What the job that fetches a dataset is given besides its document: the Secrets of its sources' headers, checked and by
- * reference.
- * @throws {SweepStopped} as readCredential, also when there are no headers in one.
+ * What the job that fetches a dataset is given besides its document: the Secrets of its sources, checked and by reference.
+ * @throws {SweepStopped} as readCredential, also when what is in one is not what it should be.
  */
 export async function datasetCredentials(
   kube: ReadSecret,
   namespace: string,
-  { vectors }: DatasetSpec,
+  dataset: DatasetSpec,
   signal: AbortSignal,
 ): Promise<Record<string, JobSecret>> {
   const secrets: Record<string, JobSecret> = {};
-  for (const role of SOURCE_ROLES) {
-    const { url = '', headersSecretRef: reference } = vectors?.[role] ?? {};
-    if (!reference) continue;
-    const credential = { field: `spec.dataset.vectors.${role}.headersSecretRef`, namespace, reference, url };
+  for (const { role, field, reference, url, variable } of sourceSecrets(dataset)) {
+    const credential = { field: `spec.dataset.vectors.${role}.${field}`, namespace, reference, url };
     const text = await readCredential(kube, credential, signal);
     try {
-      parseHeaders(text);
+      SECRET_PARSERS[field](text);
     } catch (error) {
-      const why = `has no headers under ${JSON.stringify(reference.key)}: ${(error as RangeError).message}`;
+      const why = `has no ${NAMES[field]} under ${JSON.stringify(reference.key)}: ${(error as RangeError).message}`;
       throw refused(credential, why);
     }
-    secrets[headersVariable(role)] = { secretKeyRef: reference };
+    secrets[variable] = { secretKeyRef: reference };
   }
   return secrets;
 }

@@ -216,6 +216,26 @@ describe('a Job', () => {
     });
     expect(mounts.find(({ name }) => name === 'job')).toMatchObject({ readOnly: true });
   });
+
+  it('has the volumes of its sources where it looks for them, each once, and can change nothing on them', () => {
+    const on = (claimName: string, path: string) => ({ persistentVolumeClaim: { claimName, path } });
+    const vectors = {
+      base: on('shop', '/a.npy'),
+      queries: on('shop', '/b.npy'),
+      groundTruth: on('truth.v2', '/c.npy'),
+    };
+    const of = prepareJob({ dataset: { vectors: { ...vectors, distance: 'Dot' } } });
+    const { containers, volumes } = podOf(of);
+    expect(containers[0]?.volumeMounts.filter(({ name }) => name.startsWith('claim'))).toEqual([
+      { name: 'claim-0', mountPath: '/var/lib/qdrant-bench/claims/shop', readOnly: true },
+      { name: 'claim-1', mountPath: '/var/lib/qdrant-bench/claims/truth.v2', readOnly: true },
+    ]);
+    expect(volumes.filter(({ name }) => name.startsWith('claim'))).toEqual([
+      { name: 'claim-0', persistentVolumeClaim: { claimName: 'shop', readOnly: true } },
+      { name: 'claim-1', persistentVolumeClaim: { claimName: 'truth.v2', readOnly: true } },
+    ]);
+    expect(podOf(measureJob()).volumes.filter(({ name }) => name.startsWith('claim'))).toEqual([]);
+  });
 });
 
 describe('the claim of the dataset', () => {

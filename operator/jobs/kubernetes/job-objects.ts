@@ -1,5 +1,5 @@
 import type { AddressSettings } from '../../../loadgen/net/address-rules.ts';
-import type { Job } from '../../../loadgen/protocol.ts';
+import { CLAIMS_DIR, sourceClaims, type Job } from '../../../loadgen/protocol.ts';
 import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
 import { awayFrom, CONTAINER_SECURITY, podSecurity } from '../../owned/pod-defaults.ts';
 import { LABELS, ownerReference, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
@@ -83,6 +83,18 @@ export function datasetClaim(sweep: SweepRef, settings: LoadgenPodSettings): Kub
 }
 
 /**
+ * A user's volume as the pod has it. The volume itself is read-only, not only its mount: else the kubelet would make all
+ * that is in it the pod's group's (fsGroup).
+ */
+function mountedClaim(claimName: string, index: number) {
+  const name = `claim-${index}`;
+  return {
+    mount: { name, mountPath: `${CLAIMS_DIR}/${claimName}`, readOnly: true },
+    volume: { name, persistentVolumeClaim: { claimName, readOnly: true } },
+  };
+}
+
+/**
  * The batch/v1 Job: one pod, once. A pod that fails or is taken away ends it, whatever the reason: a second one in the
  * same collection would measure what the first one left. Whether there is another attempt is the sweep's decision.
  */
@@ -95,6 +107,7 @@ export function jobObject(
   const name = jobName(sweep, job);
   const labels = { ...sweepLabels(sweep), ...jobLabels(job) };
   const value = (variable: string, text: string) => ({ name: variable, value: text });
+  const claims = job.kind === 'Prepare' ? sourceClaims(job.dataset).map(mountedClaim) : [];
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -150,6 +163,7 @@ export function jobObject(
                 { name: 'job', mountPath: JOB_DIR, readOnly: true },
                 { name: 'datasets', mountPath: DATASETS_DIR, readOnly: job.kind !== 'Prepare' },
                 { name: 'tmp', mountPath: '/tmp' },
+                ...claims.map(({ mount }) => mount),
               ],
             },
           ],
@@ -167,6 +181,7 @@ export function jobObject(
             },
             { name: 'datasets', persistentVolumeClaim: { claimName: datasetClaimName(sweep) } },
             { name: 'tmp', emptyDir: {} },
+            ...claims.map(({ volume }) => volume),
           ],
         },
       },
