@@ -112,7 +112,7 @@ describe('a refused request', () => {
         422,
         'hnsw_ef: value 0 invalid',
       ],
-      ['POST', '/collections/c/points/search', {}, 501, 'points/search'],
+      ['POST', '/collections/c/points/recommend', {}, 501, 'points/recommend'],
       ['PUT', '/collections/c/vectors/v', {}, 501, 'named vectors'],
       ['POST', '/collections/c/snapshots', {}, 501, 'snapshots'],
       [

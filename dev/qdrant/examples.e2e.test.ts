@@ -135,3 +135,22 @@ describe('MMR', () => {
     expect(Object.keys((await ask(true)) as object).toSorted()).toEqual(['a', 'b']);
   });
 });
+
+describe('the older search', () => {
+  it('answers as a query for one vector does, alone and in a batch', async () => {
+    const filter = { must: [{ key: 'shop', match: { value: 1 } }] };
+    const body = { vector: { name: 'a', vector: q1 }, limit: 5, offset: 2, filter, with_payload: ['shop'] };
+    const { vector: _, ...more } = body;
+    const asked = await server.result('POST', '/collections/c/points/query', { ...more, query: q1, using: 'a' });
+    const expected = at(asked, ['points']);
+    expect(expected).toHaveLength(5);
+    expect(await server.result('POST', '/collections/c/points/search', body)).toEqual(expected);
+    const batch = { searches: [body, { ...body, limit: 1 }] };
+    expect(await server.result('POST', '/collections/c/points/search/batch', batch)).toEqual([
+      expected,
+      (expected as Json[]).slice(0, 1),
+    ]);
+    const unnamed = await server.call('POST', '/collections/c/points/search', { vector: q1, limit: 5 });
+    expect(unnamed.status).toBe(400);
+  });
+});

@@ -227,6 +227,16 @@ fn answer(server: &Server, call: Call) -> Answer<HttpResponse> {
             let collection = call.collection(server, name)?;
             ok(&groups::query_groups(store, &collection, body)?, start)
         }
+        Route::Search(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&query::search(store, &collection, body)?, start)
+        }
+        Route::SearchBatch(name) => {
+            let body = call.parse()?;
+            let collection = call.collection(server, name)?;
+            ok(&query::search_batch(store, &collection, body)?, start)
+        }
         Route::SearchGroups(name) => {
             let body = call.parse()?;
             let collection = call.collection(server, name)?;

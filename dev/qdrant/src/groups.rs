@@ -14,8 +14,6 @@ use crate::points::RecordOut;
 use crate::query::{Hit, hide_vectors, shown_vectors};
 use crate::reply::{Answer, ApiError};
 use crate::schema::query::*;
-use crate::schema::scoring::QueryInput;
-use crate::schema::vector::Example;
 use crate::store::Store;
 use crate::strict;
 use crate::validate;
@@ -91,14 +89,11 @@ pub fn query_groups(store: &Store, collection: &Collection, body: QueryGroups) -
 }
 
 pub fn search_groups(store: &Store, collection: &Collection, body: SearchGroups) -> Answer<Groups> {
-    let (using, vector) = match body.vector {
-        SearchVector::Default(vector) => (None, vector),
-        SearchVector::Named(named) => (Some(named.name), named.vector),
-    };
+    let (input, using) = body.vector.parts();
     let query = QueryGroups {
         shard_key: body.shard_key,
         prefetch: Prefetches::default(),
-        query: Some(QueryInput::Nearest(Example::Vector(vector))),
+        query: Some(input),
         using,
         filter: body.filter,
         params: body.params,

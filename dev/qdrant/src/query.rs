@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::collection::Collection;
 use crate::plan::Planner;
 use crate::reply::Answer;
-use crate::schema::query::{Query, QueryBatch};
+use crate::schema::query::{Query, QueryBatch, Search, SearchBatch};
 use crate::schema::scoring::QueryInput;
 use crate::schema::vector::{Example, VectorInput};
 use crate::store::Store;
@@ -41,6 +41,21 @@ pub fn query(store: &Store, collection: &Collection, query: Query) -> Answer<Hit
     let shown = shown_vectors(&request);
     let points = collection.read(|shard| shard.query(request))?;
     Ok(hits(points, shown))
+}
+
+/// `points/search`: the hits without an object around them.
+pub fn search(store: &Store, collection: &Collection, search: Search) -> Answer<Vec<Hit>> {
+    query(store, collection, search.into()).map(|hits| hits.points)
+}
+
+pub fn search_batch(
+    store: &Store,
+    collection: &Collection,
+    batch: SearchBatch,
+) -> Answer<Vec<Vec<Hit>>> {
+    let searches = batch.searches.into_iter().map(Query::from).collect();
+    let results = query_batch(store, collection, QueryBatch { searches })?;
+    Ok(results.into_iter().map(|hits| hits.points).collect())
 }
 
 pub fn query_batch(store: &Store, collection: &Collection, batch: QueryBatch) -> Answer<Vec<Hits>> {

@@ -41,6 +41,8 @@ pub enum Route {
     Query(String),
     QueryBatch(String),
     QueryGroups(String),
+    Search(String),
+    SearchBatch(String),
     SearchGroups(String),
     Facet(String),
     MatrixPairs(String),
@@ -95,6 +97,8 @@ impl Route {
             ("POST", ["collections", c, "points", "query"]) => Query(name(c)),
             ("POST", ["collections", c, "points", "query", "batch"]) => QueryBatch(name(c)),
             ("POST", ["collections", c, "points", "query", "groups"]) => QueryGroups(name(c)),
+            ("POST", ["collections", c, "points", "search"]) => Search(name(c)),
+            ("POST", ["collections", c, "points", "search", "batch"]) => SearchBatch(name(c)),
             ("POST", ["collections", c, "points", "search", "groups"]) => SearchGroups(name(c)),
             ("POST", ["collections", c, "facet"]) => Facet(name(c)),
             ("POST", ["collections", c, "points", "search", "matrix", "pairs"]) => {
@@ -149,6 +153,8 @@ impl Route {
             Query(_) => "POST /collections/{collection_name}/points/query",
             QueryBatch(_) => "POST /collections/{collection_name}/points/query/batch",
             QueryGroups(_) => "POST /collections/{collection_name}/points/query/groups",
+            Search(_) => "POST /collections/{collection_name}/points/search",
+            SearchBatch(_) => "POST /collections/{collection_name}/points/search/batch",
             SearchGroups(_) => "POST /collections/{collection_name}/points/search/groups",
             Facet(_) => "POST /collections/{collection_name}/facet",
             MatrixPairs(_) => "POST /collections/{collection_name}/points/search/matrix/pairs",
@@ -189,6 +195,8 @@ impl Route {
             Query(_)
                 | QueryBatch(_)
                 | QueryGroups(_)
+                | Search(_)
+                | SearchBatch(_)
                 | SearchGroups(_)
                 | Facet(_)
                 | MatrixPairs(_)
@@ -219,7 +227,6 @@ impl Route {
 
 fn unserved(method: &str, parts: &[&str]) -> Option<&'static str> {
     let what = match (method, parts) {
-        ("POST", ["collections", _, "points", "search", ..]) => "points/search",
         ("POST", ["collections", _, "points", "recommend", ..]) => "points/recommend",
         ("POST", ["collections", _, "points", "discover", ..]) => "points/discover",
         ("PUT" | "DELETE", ["collections", _, "vectors", _]) => "named vectors",

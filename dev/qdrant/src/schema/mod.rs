@@ -35,6 +35,8 @@ pub fn print() -> Value {
         "Query": schema_for!(query::Query),
         "QueryBatch": schema_for!(query::QueryBatch),
         "QueryGroups": schema_for!(query::QueryGroups),
+        "Search": schema_for!(query::Search),
+        "SearchBatch": schema_for!(query::SearchBatch),
         "SearchGroups": schema_for!(query::SearchGroups),
         "Facet": schema_for!(query::Facet),
         "SearchMatrix": schema_for!(query::SearchMatrix),

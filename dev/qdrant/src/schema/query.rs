@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::Unsupported;
 use super::scoring::{Either, QueryInput};
-use super::vector::VectorInput;
+use super::vector::{Example, VectorInput};
 
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +70,30 @@ pub struct QueryGroups {
     pub with_lookup: Option<WithLookup>,
 }
 
-/// The older form of a grouped query: nearest to one vector.
+/// The older form of a query: nearest to one vector.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    #[serde(default)]
+    pub shard_key: Unsupported,
+    pub vector: SearchVector,
+    pub filter: Option<Filter>,
+    pub params: Option<Params>,
+    pub limit: usize,
+    pub offset: Option<usize>,
+    pub with_payload: Option<WithPayloadInterface>,
+    #[serde(alias = "with_vectors")]
+    pub with_vector: Option<WithVector>,
+    pub score_threshold: Option<f32>,
+}
+
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchBatch {
+    pub searches: Vec<Search>,
+}
+
+/// The older form of a grouped query.
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchGroups {
@@ -94,6 +117,36 @@ pub struct SearchGroups {
 pub enum SearchVector {
     Default(VectorInput),
     Named(NamedVector),
+}
+
+impl SearchVector {
+    /// The vector, and its name if it has one.
+    pub fn parts(self) -> (QueryInput, Option<String>) {
+        let (vector, using) = match self {
+            Self::Default(vector) => (vector, None),
+            Self::Named(named) => (named.vector, Some(named.name)),
+        };
+        (QueryInput::Nearest(Example::Vector(vector)), using)
+    }
+}
+
+impl From<Search> for Query {
+    fn from(search: Search) -> Self {
+        let (input, using) = search.vector.parts();
+        Self {
+            shard_key: search.shard_key,
+            query: Some(input),
+            using,
+            filter: search.filter,
+            params: search.params,
+            score_threshold: search.score_threshold,
+            limit: Some(search.limit),
+            offset: search.offset,
+            with_vector: search.with_vector,
+            with_payload: search.with_payload,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, serde::Deserialize, JsonSchema)]
