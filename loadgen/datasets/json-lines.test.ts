@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -12,7 +13,7 @@ async function lines(content: string | Buffer): Promise<string[]> {
   const path = join(folder.path, 'payload.jsonl');
   await writeFile(path, content);
   const found: string[] = [];
-  for await (const line of readJsonLines(path, 'payload here')) found.push(line);
+  for await (const line of readJsonLines(createReadStream(path), 'payload here')) found.push(line);
   return found;
 }
 
