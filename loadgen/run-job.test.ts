@@ -128,7 +128,7 @@ describe('a Measure job', () => {
       ],
     };
     // A server that takes an index and does not have it afterwards.
-    Object.defineProperty(stub.indexes, 'other', { set: () => undefined, get: () => undefined, enumerable: false });
+    Object.defineProperty(stub.indexes, 'other', { get: () => undefined, set() {}, enumerable: false });
     const searches = [{ id: 'a', search: {}, params: {}, load: 'Boundary' as const }];
     const { code, messages } = await run(
       measureJob(stub.url, dir, { workload, searches, collectionBody: {}, rules: { ...rules, recallMin: 1 } }),

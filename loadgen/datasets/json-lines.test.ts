@@ -13,8 +13,7 @@ async function lines(content: string | Buffer): Promise<string[]> {
   const path = join(folder.path, 'payload.jsonl');
   await writeFile(path, content);
   const found: string[] = [];
-  for await (const line of readJsonLines(createReadStream(path) as AsyncIterable<Buffer>, 'payload here'))
-    found.push(line);
+  for await (const line of readJsonLines(createReadStream(path), 'payload here')) found.push(line);
   return found;
 }
 

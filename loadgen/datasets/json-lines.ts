@@ -8,11 +8,11 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /**
- * The lines of a file, each a JSON object, as they are written, without the line's end. The last one may go without.
+ * The lines of a file, given piece by piece, each a JSON object, as they are written, without the line's end. The last one may go without.
  * @throws {JobError} DatasetInvalid, naming file and row: no object, too long, not UTF-8.
  */
 export async function* readJsonLines(
-  bytes: AsyncIterable<Buffer>,
+  chunks: AsyncIterable<Buffer>,
   name: string,
 ): AsyncGenerator<string, void, undefined> {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -34,7 +34,7 @@ export async function* readJsonLines(
 
   let pieces: Buffer[] = [];
   let held = 0;
-  for await (const chunk of bytes) {
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
       const tail = chunk.subarray(from, end);

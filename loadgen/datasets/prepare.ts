@@ -118,23 +118,13 @@ function synthetic(job: PrepareJob, spec: SyntheticSpec, hooks: PrepareHooks): P
       await writer.vectors('base', blocks('base', points));
       await writer.vectors('queries', blocks('queries', queries));
       if (fields.length > 0) {
-        const payloads = new PayloadGenerator(fields, seed);
-        await writer.payload(
-          times(points, () => payloads.nextRow()),
-          'payload',
-        );
-        await writer.variables(
-          times(queries, () => payloads.nextVariables()),
-          'query variables',
-        );
+        const made = new PayloadGenerator(fields, seed);
+        await writer.beside.payload(made.rows(points), 'payload');
+        await writer.beside.variables(made.variables(queries), 'query variables');
       }
       return await writer.finish();
     },
   };
-}
-
-async function* times(count: number, make: () => string): AsyncGenerator<string> {
-  for (let i = 0; i < count; i += 1) yield make();
 }
 
 function checkLimit(limit: number, points: number): void {
@@ -170,8 +160,9 @@ async function vectors(job: PrepareJob, spec: VectorsDataset, sources: Sources, 
       const writer = new DatasetWriter(dir, { ...shape, filters }, hooks);
       await writer.vectors('base', vectorsOf(base.file, base.reader));
       await writer.vectors('queries', vectorsOf(queries.file, queries.reader));
-      if (payload) await writer.payload(readJsonLines(payload.file.pieces(), payload.name), payload.name);
-      if (variables) await writer.variables(readJsonLines(variables.file.pieces(), variables.name), variables.name);
+      if (payload) await writer.beside.payload(readJsonLines(payload.file.pieces(), payload.name), payload.name);
+      if (variables)
+        await writer.beside.variables(readJsonLines(variables.file.pieces(), variables.name), variables.name);
       // A ground truth shorter than what a query asks for is of no use: it is computed instead.
       if (!truth || truth.reader.dimensions < job.limit) return await writer.finish();
       return await writer.finish({ ids: await nearest(truth, job.limit), k: job.limit, name: truth.name });
