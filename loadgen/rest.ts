@@ -67,9 +67,9 @@ export class Rest {
   readonly #headers: Record<string, string>;
   readonly #url: string;
 
-  constructor(endpoint: Endpoint, connections: number, rules: AddressRules) {
+  constructor(endpoint: Endpoint, connections: number, rules: AddressRules, env?: NodeJS.ProcessEnv) {
     this.#url = endpoint.url;
-    this.#headers = endpointHeaders(endpoint);
+    this.#headers = endpointHeaders(endpoint, env);
     this.#pool = new Pool(new URL(endpoint.url).origin, {
       connections,
       pipelining: 1,
@@ -82,7 +82,11 @@ export class Rest {
    * @throws {RestError} anything else; status 0 when there was no answer.
    * @throws {JobError} TargetUnreachable when the address may not be reached.
    */
-  async call<T>(method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, options: RequestOptions = {}): Promise<T> {
+  async call<T>(
+    method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<T> {
     const timeout = options.timeoutMilliseconds ?? 60_000;
     let status: number;
     let retryAfter: number | undefined;

@@ -17,6 +17,8 @@ export interface QueryClientOptions {
   timeoutMilliseconds: number;
   /** Where the server may be. */
   rules: AddressRules;
+  /** Where the API key is looked up; default: the process's. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** Sends pre-encoded query bodies over keep-alive connections, at the least cost a request. */
@@ -37,7 +39,7 @@ export class QueryClient {
     this.#options = {
       method: 'POST',
       path: `${collectionPath(endpoint.collection)}/points/query`,
-      headers: endpointHeaders(endpoint),
+      headers: endpointHeaders(endpoint, options.env),
     };
     this.#ids = new Int32Array(options.limit);
   }

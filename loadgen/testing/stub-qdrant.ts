@@ -17,6 +17,8 @@ export interface StubBehaviour {
   /** Answers before the real ones: status, headers, body; undefined breaks the connection. */
   faults: ((request: { method: string; path: string }) => StubFault | 'none')[];
   memory?: { disk_bytes: number };
+  /** There is no collection until one is made. */
+  missing?: boolean;
   /** Milliseconds a query takes, and how many are worked on at once: an M/D/c server. */
   serviceMs: number;
   workers: number;
@@ -34,10 +36,15 @@ export interface Stub {
   url: string;
   behaviour: StubBehaviour;
   points: Map<number, number[]>;
+  payloads: Map<number, unknown>;
+  /** Bodies of collections that were made. */
+  created: Record<string, unknown>[];
   /** Requests seen, `METHOD path`. */
   seen: string[];
   close(): Promise<void>;
 }
+
+const COLLECTION = /^\/collections\/[^/]+$/;
 
 /** A small stand-in for Qdrant's REST API with exact search, whose slowness and failures are set by the test. */
 export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stub> {
@@ -85,8 +92,9 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
   const ok = (response: ServerResponse, result: unknown): void =>
     answer(response, 200, JSON.stringify({ result, status: 'ok', time: 0.0001 }));
 
-  const nearest = (query: number[], limit: number) =>
+  const nearest = (query: number[], limit: number, only: readonly number[] | undefined) =>
     [...points]
+      .filter(([id]) => only?.includes(id) ?? true)
       .map(([id, vector]) => ({
         id,
         version: 0,
@@ -110,11 +118,39 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     }
     const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
     if (method === 'POST' && path.endsWith('/points/query')) {
-      serve(() => ok(response, { points: nearest(body.query as number[], body.limit as number) }));
+      const { must } = (body.filter ?? {}) as { must?: { has_id: number[] }[] };
+      serve(() => ok(response, { points: nearest(body.query as number[], body.limit as number, must?.[0]?.has_id) }));
     } else if (method === 'PUT' && path.endsWith('/points')) {
-      const { ids, vectors } = body.batch as { ids: number[]; vectors: number[][] };
-      ids.forEach((id, i) => points.set(id, vectors[i] as number[]));
+      const { ids, vectors, payloads } = body.batch as { ids: number[]; vectors: number[][]; payloads?: unknown[] };
+      ids.forEach((id, i) => {
+        points.set(id, vectors[i] as number[]);
+        if (payloads?.[i] !== undefined) stub.payloads.set(id, payloads[i]);
+      });
       ok(response, { operation_id: 1, status: 'completed' });
+    } else if (method === 'POST' && path.endsWith('/points/scroll')) {
+      const { limit, offset = 0 } = body as { limit: number; offset?: number };
+      const ids = [...points.keys()].filter((id) => id >= offset).sort((a, b) => a - b);
+      ok(response, {
+        points: ids.slice(0, limit).map((id) => ({ id })),
+        next_page_offset: ids[limit] ?? null,
+      });
+    } else if (method === 'POST' && path.endsWith('/points')) {
+      const { ids } = body as { ids: number[] };
+      ok(
+        response,
+        ids.filter((id) => points.has(id)).map((id) => ({ id, vector: points.get(id) })),
+      );
+    } else if (method === 'PUT' && COLLECTION.test(path)) {
+      if (behaviour.missing !== true)
+        return answer(response, 409, JSON.stringify({ status: { error: 'Wrong input: Collection already exists!' } }));
+      behaviour.missing = false;
+      stub.created.push(body);
+      ok(response, true);
+    } else if (method === 'DELETE' && COLLECTION.test(path)) {
+      const was = behaviour.missing !== true;
+      behaviour.missing = true;
+      points.clear();
+      ok(response, was);
     } else if (method === 'POST' && path.endsWith('/points/count')) {
       ok(response, { count: points.size - (shift(behaviour.hidden) ?? 0) });
     } else if (path.endsWith('/optimizations')) {
@@ -126,7 +162,9 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
       ok(response, { total: behaviour.memory });
     } else if (method === 'PATCH') {
       ok(response, true);
-    } else if (method === 'GET' && /^\/collections\/[^/]+$/.test(path)) {
+    } else if (method === 'GET' && COLLECTION.test(path)) {
+      if (behaviour.missing === true)
+        return answer(response, 404, JSON.stringify({ status: { error: "Not found: Collection doesn't exist!" } }));
       ok(response, {
         status: shift(behaviour.statuses),
         optimizer_status: behaviour.optimizerError === undefined ? 'ok' : { error: behaviour.optimizerError },
@@ -139,16 +177,12 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     } else answer(response, 404, JSON.stringify({ status: { error: `Not found: ${path}` }, time: 0 }));
   };
 
-  const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => handle(request, response, Buffer.concat(chunks).toString('utf8')));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  const stub: Stub = {
+    url: '',
     behaviour,
     points,
+    payloads: new Map(),
+    created: [],
     seen,
     close: () =>
       new Promise((resolve) => {
@@ -156,4 +190,12 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
         server.closeAllConnections();
       }),
   };
+  const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => handle(request, response, Buffer.concat(chunks).toString('utf8')));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return stub;
 }
