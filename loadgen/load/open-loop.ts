@@ -1,7 +1,7 @@
-import type { SeriesMessage } from '../protocol.ts';
 import type { Ending, OnEnd } from './client.ts';
 import { LatencyHistogram } from './histogram.ts';
 import { pace, type OwnWork } from './pacer.ts';
+import { SecondSeries, type SeriesPoint } from './second-series.ts';
 
 /** Whoever sends one query. */
 export interface Sender {
@@ -35,6 +35,8 @@ export interface WindowPlan {
   drainSeconds: number;
   /** Takes the ids of an answered query. */
   onAnswer?: (query: number, ids: Int32Array) => void;
+  /** Told of each second that is over. */
+  onSecond?: (point: SeriesPoint) => void;
   signal?: AbortSignal;
 }
 
@@ -69,10 +71,7 @@ export interface WindowMeasurement {
   /** Share of requests that had to wait for a free slot. */
   cappedShare: number;
   own: OwnWork;
-  series: Pick<
-    SeriesMessage,
-    'second' | 'offeredRate' | 'achievedRate' | 'latencyP50' | 'latencyP95' | 'latencyP99' | 'errors'
-  >[];
+  series: SeriesPoint[];
 }
 
 /**
@@ -100,7 +99,7 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     ownLateness: histograms(),
     errors: {} as Record<string, number>,
   };
-  const seconds: { completed: number; errors: number; latency: LatencyHistogram }[] = [];
+  const series = new SecondSeries(plan.rate, plan.onSecond);
   let begin = 0;
   let due = 0;
   let sent = 0;
@@ -126,13 +125,11 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     finished += 1;
     const scheduledAt = (arrivals[tag] as number) * 1000;
     const latency = now - scheduledAt;
-    const second = (seconds[Math.floor(now / 1000)] ??= { completed: 0, errors: 0, latency: histograms() });
     if (ending === 'ok') {
       if (now >= leadMs && now <= (measured ?? endMs)) completed += 1;
-      second.completed += 1;
-      second.latency.record(latency);
+      series.completed(now, latency);
       plan.onAnswer?.(order[(plan.orderStart + tag) % order.length] as number, ids);
-    } else second.errors += 1;
+    } else series.failed(now);
     if (tag < firstCounted) return;
     if (ending === 'ok') {
       measurement.response.record(latency);
@@ -208,28 +205,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     cappedShare: scheduled === 0 ? 0 : capped / scheduled,
     own,
     ...measurement,
-    series: series(seconds, plan.rate),
+    series: series.end(),
   };
-}
-
-function series(
-  seconds: readonly ({ completed: number; errors: number; latency: LatencyHistogram } | undefined)[],
-  rate: number,
-): WindowMeasurement['series'] {
-  const points: WindowMeasurement['series'] = [];
-  seconds.forEach((entry, second) => {
-    if (entry === undefined) return;
-    points.push({
-      second,
-      offeredRate: rate,
-      achievedRate: entry.completed,
-      latencyP50: entry.latency.percentile(50),
-      latencyP95: entry.latency.percentile(95),
-      latencyP99: entry.latency.percentile(99),
-      errors: entry.errors,
-    });
-  });
-  return points;
 }
 
 /** Index of the first value that is not below `bound`. */
