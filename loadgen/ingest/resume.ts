@@ -79,7 +79,8 @@ async function compare(
   const path = `${collectionPath(options.collection)}/points`;
   const call = () => rest.call<{ id: number; vector?: unknown }[]>('POST', path, { body, ...signal });
   const points = await withRetry(call, { ...DEFAULT_RETRY, ...signal });
-  for (const { id, vector } of points) {
+  // In the file's order, which is how it can be read.
+  for (const { id, vector } of points.toSorted((a, b) => a.id - b.id)) {
     const wanted = await source.rows(id, 1);
     const why = Array.isArray(vector) ? difference(vector as number[], wanted) : 'has no plain vector';
     if (why === undefined) continue;

@@ -26,7 +26,7 @@ export async function waitUntilSearchable(
   const seconds = (): number => (performance.now() - begin) / 1000;
   const signal = options.signal ? { signal: options.signal } : {};
   const path = `${collectionPath(options.collection)}/points/query`;
-  for (const row of options.rows) {
+  for (const row of options.rows.toSorted((a, b) => a - b)) {
     const query = Array.from(await source.rows(row, 1));
     // Its own vector is nearest to it, but may be there twice: the filter asks for this very point.
     const body = JSON.stringify({ query, filter: { must: [{ has_id: [row] }] }, limit: 1 });
