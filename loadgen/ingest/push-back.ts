@@ -1,4 +1,4 @@
-import { RestError } from '../rest.ts';
+import type { RestError } from '../rest.ts';
 
 /** What a refused upsert asks for: to wait, or to be smaller. */
 export type PushBack = 'Wait' | 'Smaller';

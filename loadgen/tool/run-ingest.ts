@@ -177,7 +177,7 @@ function vectorsBody(task: IngestTask, dimensions: number): Record<string, unkno
   if (distance === undefined) throw invalid('--distance is missing: Cosine, Dot, Euclid or Manhattan');
   if (given.distance !== undefined && given.distance !== distance) {
     throw invalid(
-      `--distance is ${String(distance)}, --config says ${JSON.stringify(given.distance)}; give one of them`,
+      `--distance is ${JSON.stringify(distance)}, --config says ${JSON.stringify(given.distance)}; give one of them`,
     );
   }
   return { ...given, size: dimensions, distance };

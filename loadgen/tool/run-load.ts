@@ -5,7 +5,7 @@ import { errorText, JobError } from '../job-error.ts';
 import { QueryClient } from '../load/client.ts';
 import { runClosedLoad } from '../load/closed-load.ts';
 import { runClosedLoop } from '../load/closed-loop.ts';
-import { LatencyHistogram } from '../load/histogram.ts';
+import type { LatencyHistogram } from '../load/histogram.ts';
 import { preempt, prioritise } from '../load/isolation.ts';
 import { runWindow } from '../load/open-loop.ts';
 import { constantArrivals, queryOrder, windowArrivals } from '../load/schedule.ts';
