@@ -133,6 +133,9 @@ export function readFlags(command: string, flags: readonly Flag[], argv: readonl
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     const option = /Unknown option '-+([\w-]+)'/.exec(said)?.[1];
+    if (option === 'api-key') {
+      throw new UsageError('--api-key: others see what is on a command line; give --api-key-file, or QDRANT_API_KEY');
+    }
     const near =
       option &&
       closest(

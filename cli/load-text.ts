@@ -58,10 +58,11 @@ function loadSentence(report: LoadReport): string {
     : `open loop, ${report.arrivals} arrivals, ${perSecond(rate ?? 0)}, ${when}`;
 }
 
-function requestsSentence({ requests, errors, errorKinds, achievedRate, queries }: LoadReport): string {
+function requestsSentence({ requests, unsent, errors, errorKinds, achievedRate, queries }: LoadReport): string {
   const kinds = Object.entries(errorKinds).map(([kind, count]) => `${kind} ${count}`);
   const answered = achievedRate === null ? '' : `, ${perSecond(achievedRate)} answered`;
-  return `${requests}${answered}, ${errors} errors${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}, ${queries} different queries`;
+  const never = unsent > 0 ? `, ${unsent} never sent` : '';
+  return `${requests}${answered}${never}, ${errors} errors${kinds.length > 0 ? ` (${kinds.join(', ')})` : ''}, ${queries} different queries`;
 }
 
 function recallSentence({ recall, recallStdErr, recallQueries }: LoadReport): string {

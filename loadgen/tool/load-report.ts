@@ -32,6 +32,8 @@ export interface LoadReport {
   achievedRate: number | null;
   /** Requests that were due (closed: begun) in the counted time, and those of them that failed. */
   requests: number;
+  /** Of the requests that were due, those never sent: the server had --max-in-flight under way until it was given up. */
+  unsent: number;
   errors: number;
   errorKinds: Record<string, number>;
   /** Share of true neighbours found, by id: of equally near ones only those that are named count. Null without ground truth. */

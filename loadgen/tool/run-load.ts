@@ -51,7 +51,7 @@ export interface LoadHooks {
 
 /** The stream of seeded randomness arrivals are drawn from. */
 const ARRIVALS = 16;
-/** A backlog of so many seconds' arrivals is not waited for any longer. */
+/** A backlog of so many seconds' arrivals, or of half of all there will be, is not waited for any longer. */
 const HOPELESS_SECONDS = 10;
 const PROBES = 200;
 const PROBE_SECONDS = 0.5;
@@ -63,6 +63,8 @@ interface Loaded {
   service: LatencyHistogram;
   response: LatencyHistogram | undefined;
   lateness: LatencyHistogram | undefined;
+  /** Counted requests that were due and never sent. */
+  unsent: number;
   sentInAll: number;
   cpuSeconds: number;
   client: LoadReport['client'];
@@ -143,6 +145,7 @@ export async function runLoad(task: LoadTask, hooks: LoadHooks): Promise<LoadRep
       offeredRate: facts.offeredRate === undefined ? null : round(facts.offeredRate),
       ...(limited ? { achievedRate: null, responseMs: NOTHING, serviceMs: NOTHING } : figures),
       requests: facts.requests,
+      unsent: loaded.unsent,
       errors: facts.errors,
       errorKinds: { ...facts.errorKinds },
       recall: recall?.value ?? null,
@@ -201,7 +204,7 @@ async function open(task: LoadTask, plan: Shared): Promise<Loaded> {
     seconds,
     maxInFlight,
     limit: task.limit,
-    maxBacklog: Math.max(1000, rate * HOPELESS_SECONDS),
+    maxBacklog: Math.max(1000, rate * Math.min(HOPELESS_SECONDS, seconds / 2)),
     latency: [],
     drainSeconds: task.timeoutSeconds + 1,
   });
@@ -237,6 +240,7 @@ async function open(task: LoadTask, plan: Shared): Promise<Loaded> {
     service: measured.service,
     response: measured.response,
     lateness: measured.lateness,
+    unsent: measured.scheduled - measured.sent,
     sentInAll: measured.sentInAll,
     cpuSeconds: own.workCpuSeconds,
     client: {
@@ -288,6 +292,7 @@ async function closed(task: LoadTask, plan: Shared): Promise<Loaded> {
     service: measured.service,
     response: undefined,
     lateness: undefined,
+    unsent: 0,
     sentInAll: measured.requestsInAll,
     cpuSeconds: measured.cpuSeconds,
     client: {
