@@ -30,7 +30,7 @@ describe('arguments', () => {
     ['run', 'FILE is missing'],
     ['show', 'NAME is missing'],
     ['rnu a', 'did you mean run?'],
-    ['frobnicate', 'expected one of run, list, show'],
+    ['frobnicate', 'expected one of run, list, show, ingest, load'],
     ['run a b', 'unexpected argument "b"; run takes one'],
     ['list x', 'list takes none'],
     ['run a --ouput json', 'did you mean --output?'],

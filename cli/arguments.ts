@@ -19,6 +19,8 @@ export class UsageError extends Error {
 }
 
 const COMMANDS = ['run', 'list', 'show'] as const;
+/** These read their own options. */
+const TOOLS = ['ingest', 'load'];
 const LEVELS = ['silent', 'error', 'warn', 'info', 'debug'];
 const OPTIONS = {
   qdrant: { type: 'string' },
@@ -49,9 +51,11 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const [command, subject = '', ...rest] = positionals;
   if (values.help || command === undefined || command === 'help') return { ...base, command: 'help' };
   if (!COMMANDS.includes(command as (typeof COMMANDS)[number])) {
-    const near = closest(command, COMMANDS);
+    if (TOOLS.includes(command)) throw new UsageError(`${command}: options come after the command`);
+    const known = [...COMMANDS, ...TOOLS];
+    const near = closest(command, known);
     throw new UsageError(
-      `unknown command "${command}"; ${near ? `did you mean ${near}?` : `expected one of ${COMMANDS.join(', ')}`}`,
+      `unknown command "${command}"; ${near ? `did you mean ${near}?` : `expected one of ${known.join(', ')}`}`,
     );
   }
   if (command === 'run' && subject === '')

@@ -1,12 +1,16 @@
 import { cli } from './cli.ts';
 
+/** A terminal's Ctrl-C reaches this process and the launcher under an older Node, which passes it on: twice the same. */
+const SAME_MS = 300;
+
 const stop = new AbortController();
-let asked = false;
+let asked = 0;
 const interrupt = (): void => {
   // The second time somebody means it.
-  if (asked) process.exit(130);
-  asked = true;
-  process.stderr.write('\nstopping; the searches finished so far are kept (again to stop at once)\n');
+  if (asked > 0 && Date.now() - asked > SAME_MS) process.exit(130);
+  if (asked > 0) return;
+  asked = Date.now();
+  process.stderr.write('\nstopping; what is finished is kept (again to stop at once)\n');
   stop.abort(new Error('interrupted'));
 };
 process.on('SIGINT', interrupt);

@@ -3,6 +3,7 @@ import type { ProgressMessage } from '../loadgen/protocol.ts';
 import { summary } from '../operator/judge/bodies.ts';
 import { isClosedLoop, metricValue } from '../operator/judge/metrics.ts';
 import type { SweepEvent } from '../operator/sweep/ports.ts';
+import { LiveLine, type ProgressSink } from './live-line.ts';
 
 const UNITS: Readonly<Record<ProgressMessage['phase'], string>> = {
   Fetching: 'fetching the dataset',
@@ -57,30 +58,16 @@ export function eventText(event: SweepEvent): string | undefined {
   }
 }
 
-/** Where progress is written: one moving line on a terminal, else a line now and then. */
-export interface ProgressSink {
-  write: (text: string) => void;
-  isTerminal: boolean;
-  columns: number;
-  now: () => number;
-}
-
-/** Between two lines of progress where there is no terminal to overwrite, in ms. */
-const QUIET_MS = 5_000;
-
 /** Renders a sweep's events for a person. */
 export class Progress {
   readonly #sink: ProgressSink;
-  readonly #began: number;
+  readonly #live: LiveLine;
   #build = '';
-  #lastLine = 0;
-  #moving = false;
   #eta: string | undefined;
 
   constructor(sink: ProgressSink) {
     this.#sink = sink;
-    this.#began = sink.now();
-    this.#lastLine = this.#began;
+    this.#live = new LiveLine(sink);
   }
 
   /** The end as status estimates it, ISO 8601. */
@@ -92,34 +79,17 @@ export class Progress {
     if (event.type === 'run') this.#build = `build ${event.number}/${event.of} `;
     if (event.type === 'finals') this.#build = 'finals ';
     const lasting = eventText(event);
-    if (lasting !== undefined) this.#line(lasting);
+    if (lasting !== undefined) this.#live.line(lasting);
     else if (event.type === 'progress') this.#move(`${this.#build}${progressText(event.progress)}`);
   }
 
   /** Ends the moving line, if there is one. */
   end(): void {
-    if (this.#moving) this.#sink.write('\r\x1b[K');
-    this.#moving = false;
-  }
-
-  #elapsed(): string {
-    return humanDuration((this.#sink.now() - this.#began) / 1000).padStart(10);
-  }
-
-  #line(text: string): void {
-    this.end();
-    this.#sink.write(`${this.#elapsed()}  ${text}\n`);
-    this.#lastLine = this.#sink.now();
+    this.#live.end();
   }
 
   #move(text: string): void {
     const left = this.#eta ? (Date.parse(this.#eta) - this.#sink.now()) / 1000 : 0;
-    const whole = left > 0 ? `${text}; about ${humanDuration(left)} to the end` : text;
-    if (this.#sink.isTerminal) {
-      this.#sink.write(`\r\x1b[K${`${this.#elapsed()}  ${whole}`.slice(0, Math.max(20, this.#sink.columns - 1))}`);
-      this.#moving = true;
-    } else if (this.#sink.now() - this.#lastLine >= QUIET_MS) {
-      this.#line(whole);
-    }
+    this.#live.move(left > 0 ? `${text}; about ${humanDuration(left)} to the end` : text);
   }
 }

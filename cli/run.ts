@@ -7,7 +7,8 @@ import { createJobRunner, createTarget, datasetSecrets } from './compose.ts';
 import { exitCode } from './exit-codes.ts';
 import { readSweep } from './input.ts';
 import { placesOf } from './places.ts';
-import { Progress, type ProgressSink } from './progress.ts';
+import type { ProgressSink } from './live-line.ts';
+import { Progress } from './progress.ts';
 import { resultText } from './table.ts';
 import { sweepObject } from './sweep-object.ts';
 

@@ -61,15 +61,17 @@ export interface RequestOptions {
 
 const MAX_REPLY = 16 * 2 ** 20;
 
+type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
 /** Qdrant's REST API, just as much of it as is needed here: one answer a call, no retries. */
 export class Rest {
   readonly #pool: Pool;
   readonly #headers: Record<string, string>;
   readonly #url: string;
 
-  constructor(endpoint: Endpoint, connections: number, rules: AddressRules) {
+  constructor(endpoint: Endpoint, connections: number, rules: AddressRules, env?: NodeJS.ProcessEnv) {
     this.#url = endpoint.url;
-    this.#headers = endpointHeaders(endpoint);
+    this.#headers = endpointHeaders(endpoint, env);
     this.#pool = new Pool(new URL(endpoint.url).origin, {
       connections,
       pipelining: 1,
@@ -82,7 +84,12 @@ export class Rest {
    * @throws {RestError} anything else; status 0 when there was no answer.
    * @throws {JobError} TargetUnreachable when the address may not be reached.
    */
-  async call<T>(method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, options: RequestOptions = {}): Promise<T> {
+  async call<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
+    return (await this.plain<{ result: T }>(method, path, options)).result;
+  }
+
+  /** The whole of a successful answer, for what has no `result`. Throws as `call` does. */
+  async plain<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
     const timeout = options.timeoutMilliseconds ?? 60_000;
     let status: number;
     let retryAfter: number | undefined;
@@ -112,7 +119,9 @@ export class Rest {
       throw new RestError(status, `${method} ${path}: HTTP ${status}: ${serverMessage(status, text)}`, retryAfter);
     }
     try {
-      return (JSON.parse(text) as { result: T }).result;
+      const value: unknown = JSON.parse(text);
+      if (typeof value !== 'object' || value === null) throw new TypeError('no object');
+      return value as T;
     } catch (error) {
       throw new RestError(status, `${method} ${path}: the answer is not JSON, so not Qdrant's`, undefined, {
         cause: error,

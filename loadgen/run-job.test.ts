@@ -156,7 +156,7 @@ describe('a Measure job', () => {
     const built = messages.find(({ type }) => type === 'built');
     expect(built).toMatchObject({ segments: 1, indexedVectors: 200, ignored: ['hnsw_config.m: asked 32, applied 16'] });
     const names = (built as { metrics: { name: string }[] }).metrics.map(({ name }) => name);
-    expect(names).toEqual(['uploadSeconds', 'indexedSeconds', 'stableSeconds', 'disk']);
+    expect(names).toEqual(['uploadSeconds', 'searchableSeconds', 'indexedSeconds', 'stableSeconds', 'disk']);
     // The stand-in answers exactly: the narrowest beam is good enough, and the default is always loaded.
     expect(searches.map(({ id, stage }) => `${stage} ${id}`)).toEqual([
       'Recall default',

@@ -6,6 +6,7 @@ import { openDataset, type Dataset } from '../../loadgen/datasets/dataset.ts';
 import { prepareDataset } from '../../loadgen/datasets/prepare.ts';
 import { RecallCounter, RecallTally } from '../../loadgen/evaluate/recall.ts';
 import { waitUntilReady } from '../../loadgen/ingest/readiness.ts';
+import { openDatasetRows } from '../../loadgen/ingest/upload-source.ts';
 import { upload } from '../../loadgen/ingest/upload.ts';
 import { QueryClient } from '../../loadgen/load/client.ts';
 import { runClosedLoop } from '../../loadgen/load/closed-loop.ts';
@@ -88,10 +89,11 @@ export async function benchMillion(
       body: Buffer.from(JSON.stringify({ vectors: { size: dimensions, distance: 'Cosine' } })),
     });
     const uploading = progressLines(say);
-    const uploadSeconds = await upload(rest, dataset, {
+    const rows = await openDatasetRows(dataset);
+    const { seconds: uploadSeconds } = await upload(rest, rows, {
       collection: 'million',
-      onProgress: (done) => uploading('Uploading', done, points),
-    });
+      onProgress: ({ rows: done }) => uploading('Uploading', done, points),
+    }).finally(() => rows.close());
     const indexing = progressLines(say);
     const ready = await waitUntilReady(rest, {
       collection: 'million',

@@ -60,6 +60,7 @@ describe('the layering rule', () => {
     ['operator/sweep/act.ts', '../runs/run-store.ts'],
     ['operator/targets/planted.ts', '../../loadgen/net/connect.ts'],
     ['cli/planted.ts', '../loadgen/net/address-rules.ts'],
+    ['cli/planted.ts', '../loadgen/tool/run-load.ts'],
     ['loadgen/net/planted.ts', './connect.ts'],
     ['operator/operate.ts', './targets/kubernetes/kubernetes-target.ts'],
     ['operator/runtime/planted.ts', '@kubernetes/client-node'],

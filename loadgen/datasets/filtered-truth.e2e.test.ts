@@ -5,6 +5,7 @@ import { recallOf } from '../evaluate/recall.ts';
 import { resolveFilter } from '../filter/resolve.ts';
 import type { CollectionInfo } from '../ingest/collection-info.ts';
 import { createPayloadIndexes, ignoredIndexes } from '../ingest/payload-index.ts';
+import { openDatasetRows } from '../ingest/upload-source.ts';
 import { upload } from '../ingest/upload.ts';
 import { ANYWHERE } from '../net/address-rules.ts';
 import { Rest } from '../rest.ts';
@@ -75,7 +76,8 @@ describe('ground truth under filters, against exact search of the engine', () =>
       const path = `/collections/${collection}`;
       await rest.call('PUT', path, { body: '{"vectors":{"size":8,"distance":"Cosine"}}' });
       await createPayloadIndexes(rest, collection, made);
-      await upload(rest, dataset, { collection });
+      const rows = await openDatasetRows(dataset);
+      await upload(rest, rows, { collection }).finally(() => rows.close());
       const info = await rest.call<CollectionInfo>('GET', path);
       expect(ignoredIndexes(made, info.payload_schema ?? {})).toEqual([]);
       for (const [name, filter] of Object.entries(filters)) {

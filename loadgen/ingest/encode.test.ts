@@ -80,4 +80,13 @@ describe('bodies', () => {
       },
     });
   });
+
+  it('puts payloads in as they came, and null where there is none', () => {
+    const scratch = Buffer.alloc(upsertBytes(3, 1));
+    const texts = ['{"a":1.50,"ü":[null]}', undefined, '{}'];
+    const body = upsertBody(Float32Array.of(1, 2, 3), 0, 3, 1, scratch, texts).toString();
+    expect(body).toContain('"payloads":[{"a":1.50,"ü":[null]},null,{}]');
+    expect((JSON.parse(body) as { batch: { ids: number[] } }).batch.ids).toEqual([0, 1, 2]);
+    expect(upsertBody(Float32Array.of(1), 0, 1, 1, scratch, [undefined]).toString()).not.toContain('payload');
+  });
 });

@@ -8,6 +8,8 @@ export interface RetryOptions {
   baseMilliseconds: number;
   maxMilliseconds: number;
   signal?: AbortSignal;
+  /** Which of the errors that may pass are tried again; default: all. */
+  only?: (error: RestError) => boolean;
   /** Told of each failure that is tried again. */
   onRetry?: (error: RestError, pauseMilliseconds: number) => void;
 }
@@ -27,6 +29,7 @@ export async function withRetry<T>(action: () => Promise<T>, options: RetryOptio
       return await action();
     } catch (error) {
       if (!(error instanceof RestError) || !error.retryable || attempt >= options.attempts) throw error;
+      if (options.only?.(error) === false) throw error;
       const pause = retryPause(error, attempt, options);
       options.onRetry?.(error, pause);
       await sleep(pause, undefined, options.signal ? { signal: options.signal } : {});

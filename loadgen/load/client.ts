@@ -20,6 +20,8 @@ export interface QueryClientOptions {
   withPayload?: boolean;
   /** Where the server may be. */
   rules: AddressRules;
+  /** Where the API key is looked up; default: the process's. */
+  env?: NodeJS.ProcessEnv;
 }
 
 /** What a write does to points. */
@@ -43,7 +45,7 @@ export class QueryClient {
     this.#connect = checkedConnector({ rules: options.rules, timeoutMilliseconds: options.timeoutMilliseconds });
     this.#pool = this.#newPool();
     const points = `${collectionPath(endpoint.collection)}/points`;
-    const headers = endpointHeaders(endpoint);
+    const headers = endpointHeaders(endpoint, options.env);
     this.#options = { method: 'POST', path: `${points}/query`, headers };
     // Acknowledged once they are in the log, as Qdrant does unless asked otherwise; freshness tells when they can be found.
     this.#writes = {

@@ -18,6 +18,7 @@ export interface ClosedWindowPlan extends Pick<
   | 'seconds'
   | 'drainSeconds'
   | 'onAnswer'
+  | 'onSecond'
   | 'signal'
 > {
   /** Clients that each wait for their answer before they ask again. */
@@ -40,7 +41,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
   const asked = new Uint32Array(concurrency);
   const response = new LatencyHistogram();
   const errors: Record<string, number> = {};
-  const series = new Series(plan.seconds, () => 0);
+  const series = new Series(plan.seconds, () => 0, plan.onSecond);
   const parts = new SubWindows(leadMs, endMs, (plan.expected * (endMs - leadMs)) / endMs);
   let begin = 0;
   let sent = 0;
@@ -92,7 +93,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
     if (now < endMs) ask(client, now);
   };
 
-  const own = await pace((clock) => {
+  const pacing = pace((clock) => {
     plan.signal?.throwIfAborted();
     if (begin === 0) {
       begin = clock;
@@ -110,7 +111,10 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
     const untilNext = Math.min(over ? 1 : endMs - now, writes?.untilNext ?? Infinity);
     return { worked, inFlight: sent - finished + (writes?.inFlight ?? 0), untilNext, done };
   });
-  closed = true;
+  // Whoever is answered after that, or breaks off because it is over, does not ask again.
+  const own = await pacing.finally(() => {
+    closed = true;
+  });
   const unanswered = sent - finished;
   if (unanswered > 0) {
     errors.unanswered = unanswered;

@@ -46,6 +46,8 @@ export interface WindowPlan {
   drainSeconds: number;
   /** Takes the ids of an answered question. */
   onAnswer?: (question: number, ids: Int32Array) => void;
+  /** Told of each second that is over. */
+  onSecond?: ((point: SeriesPoint) => void) | undefined;
   signal?: AbortSignal;
 }
 
@@ -118,9 +120,9 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     errors: {} as Record<string, number>,
   };
   const { rates } = plan;
-  const series = new Series(plan.seconds, (from, to) =>
-    rates ? (rates.expected(Math.min(to, rates.seconds)) - rates.expected(from)) / (to - from) : plan.rate,
-  );
+  const offered = (from: number, to: number): number =>
+    rates ? (rates.expected(Math.min(to, rates.seconds)) - rates.expected(from)) / (to - from) : plan.rate;
+  const series = new Series(plan.seconds, offered, plan.onSecond);
   const parts = new SubWindows(leadMs, endMs, counted);
   let begin = 0;
   let due = 0;

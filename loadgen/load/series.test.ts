@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_POINTS, Series } from './series.ts';
+import { MAX_POINTS, Series, type SeriesPoint } from './series.ts';
 
 describe('the series of a window', () => {
   it('has a point a second, with what was answered in it', () => {
@@ -14,6 +14,27 @@ describe('the series of a window', () => {
     expect(third).toMatchObject({ second: 2, offeredRate: 50, achievedRate: 1, errors: 0 });
     expect(third?.latencyP50).toBeCloseTo(9, 1);
     expect(series.points()).toHaveLength(2);
+  });
+
+  it('tells of each point the moment it is over', () => {
+    const heard: SeriesPoint[] = [];
+    const series = new Series(
+      5,
+      () => 1,
+      (point) => heard.push(point),
+    );
+    series.record(10, 5);
+    series.record(999, undefined);
+    expect(heard).toEqual([]);
+    series.record(1000, 50);
+    expect(heard).toHaveLength(1);
+    series.record(4200, undefined);
+    expect(series.points()).toEqual(heard);
+    expect(heard.map(({ second, achievedRate, errors }) => [second, achievedRate, errors])).toEqual([
+      [0, 1, 1],
+      [1, 1, 0],
+      [4, 0, 1],
+    ]);
   });
 
   it('of a day has no more points than of ten minutes', () => {

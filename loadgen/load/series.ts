@@ -22,8 +22,14 @@ export class Series {
   #completed = 0;
   #errors = 0;
 
-  /** @param offered the mean rate (1/s) offered between two times, seconds from the window's beginning. */
-  constructor(seconds: number, offered: (from: number, to: number) => number) {
+  readonly #onPoint: ((point: SeriesPoint) => void) | undefined;
+
+  /**
+   * @param offered the mean rate (1/s) offered between two times, seconds from the window's beginning.
+   * @param onPoint told of each point the moment it is over.
+   */
+  constructor(seconds: number, offered: (from: number, to: number) => number, onPoint?: (point: SeriesPoint) => void) {
+    this.#onPoint = onPoint;
     this.#step = Math.max(1, Math.ceil(seconds / MAX_POINTS));
     this.#offered = offered;
   }
@@ -47,7 +53,7 @@ export class Series {
   #close(next: number): void {
     if (this.#completed + this.#errors > 0) {
       const from = this.#index * this.#step;
-      this.#points.push({
+      const point = {
         second: from,
         offeredRate: this.#offered(from, from + this.#step),
         achievedRate: this.#completed / this.#step,
@@ -55,7 +61,9 @@ export class Series {
         latencyP95: this.#latency.percentile(95),
         latencyP99: this.#latency.percentile(99),
         errors: this.#errors,
-      });
+      };
+      this.#points.push(point);
+      this.#onPoint?.(point);
     }
     this.#latency.hdr.reset();
     this.#completed = 0;

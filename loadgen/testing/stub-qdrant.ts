@@ -17,6 +17,8 @@ export interface StubBehaviour {
   /** Answers before the real ones: status, headers, body; undefined breaks the connection. */
   faults: ((request: { method: string; path: string }) => StubFault | 'none')[];
   memory?: { disk_bytes: number };
+  /** There is no collection until one is made. */
+  missing?: boolean;
   /** Milliseconds a query takes, and how many are worked on at once: an M/D/c server. */
   serviceMs: number;
   workers: number;
@@ -37,10 +39,14 @@ export interface Stub {
   payloads: Map<number, unknown>;
   /** `payload_schema` of the collection. */
   indexes: Record<string, { data_type: string; params?: Record<string, unknown> }>;
+  /** Bodies of collections that were made. */
+  created: Record<string, unknown>[];
   /** Requests seen, `METHOD path`. */
   seen: string[];
   close(): Promise<void>;
 }
+
+const COLLECTION = /^\/collections\/[^/]+$/;
 
 /** A small stand-in for Qdrant's REST API with exact search, whose slowness and failures are set by the test. */
 export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stub> {
@@ -136,6 +142,30 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
       };
       indexes[name] = { data_type: schema.type, params: schema };
       ok(response, { operation_id: 1, status: 'completed' });
+    } else if (method === 'POST' && path.endsWith('/points/scroll')) {
+      const { limit, offset = 0 } = body as { limit: number; offset?: number };
+      const ids = [...points.keys()].filter((id) => id >= offset).sort((a, b) => a - b);
+      ok(response, {
+        points: ids.slice(0, limit).map((id) => ({ id })),
+        next_page_offset: ids[limit] ?? null,
+      });
+    } else if (method === 'POST' && path.endsWith('/points')) {
+      const { ids } = body as { ids: number[] };
+      ok(
+        response,
+        ids.filter((id) => points.has(id)).map((id) => ({ id, vector: points.get(id) })),
+      );
+    } else if (method === 'PUT' && COLLECTION.test(path)) {
+      if (behaviour.missing !== true)
+        return answer(response, 409, JSON.stringify({ status: { error: 'Wrong input: Collection already exists!' } }));
+      behaviour.missing = false;
+      stub.created.push(body);
+      ok(response, true);
+    } else if (method === 'DELETE' && COLLECTION.test(path)) {
+      const was = behaviour.missing !== true;
+      behaviour.missing = true;
+      points.clear();
+      ok(response, was);
     } else if (method === 'POST' && path.endsWith('/points/count')) {
       ok(response, { count: points.size - (shift(behaviour.hidden) ?? 0) });
     } else if (path.endsWith('/optimizations')) {
@@ -147,7 +177,9 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
       ok(response, { total: behaviour.memory });
     } else if (method === 'PATCH') {
       ok(response, true);
-    } else if (method === 'GET' && /^\/collections\/[^/]+$/.test(path)) {
+    } else if (method === 'GET' && COLLECTION.test(path)) {
+      if (behaviour.missing === true)
+        return answer(response, 404, JSON.stringify({ status: { error: "Not found: Collection doesn't exist!" } }));
       ok(response, {
         status: shift(behaviour.statuses),
         optimizer_status: behaviour.optimizerError === undefined ? 'ok' : { error: behaviour.optimizerError },
@@ -161,18 +193,13 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     } else answer(response, 404, JSON.stringify({ status: { error: `Not found: ${path}` }, time: 0 }));
   };
 
-  const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => handle(request, response, Buffer.concat(chunks).toString('utf8')));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  const stub: Stub = {
+    url: '',
     behaviour,
     points,
     payloads,
     indexes,
+    created: [],
     seen,
     close: () =>
       new Promise((resolve) => {
@@ -180,4 +207,12 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
         server.closeAllConnections();
       }),
   };
+  const server: Server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => handle(request, response, Buffer.concat(chunks).toString('utf8')));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return stub;
 }
