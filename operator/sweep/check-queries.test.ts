@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkQueries, namedQueries } from './named-queries.ts';
+import { checkQueries } from './check-queries.ts';
 
 const synthetic = {
   synthetic: { points: 100, dimensions: 2, payload: [{ field: 'tenant', type: 'keyword' as const }] },
@@ -15,10 +15,14 @@ describe('checkQueries', () => {
   it('takes what fits together', () => {
     expect(problems({ dataset: synthetic })).toEqual([]);
     expect(problems({ dataset: synthetic, workload: by('$tenant') })).toEqual([]);
-    expect(problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant' }] } })).toEqual([]);
+    expect(
+      problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant', type: 'keyword' }] } }),
+    ).toEqual([]);
     // What a file holds is known when it is read.
     const dataset = { vectors: { ...vectors, payload: file, queryVariables: file } };
-    expect(problems({ dataset, workload: { ...by('$anything'), payloadIndexes: [{ field: 'any' }] } })).toEqual([]);
+    expect(
+      problems({ dataset, workload: { ...by('$anything'), payloadIndexes: [{ field: 'any', type: 'keyword' }] } }),
+    ).toEqual([]);
   });
 
   it('names the path of what is wrong with a filter', () => {
@@ -43,8 +47,16 @@ describe('checkQueries', () => {
     expect(problems({ dataset: { synthetic: { points: 100, dimensions: 2 } }, workload: by('$x') })).toHaveLength(1);
   });
 
+  it('wants ranges of the kind that an index holds', () => {
+    const filter = { must: [{ key: 'tenant', range: { gt: 5 } }] };
+    const workload = { ...query(filter), payloadIndexes: [{ field: 'tenant', type: 'datetime' }] };
+    expect(problems({ dataset: synthetic, workload })).toEqual([
+      "spec.workload.queries[1].filter.must[0].range: the field's index is of type datetime: use times, or another index",
+    ]);
+  });
+
   it('wants a field under every index, and fields that can be made up', () => {
-    const workload = { payloadIndexes: [{ field: 'tenent' }] };
+    const workload = { payloadIndexes: [{ field: 'tenent', type: 'keyword' }] };
     const index = 'spec.workload.payloadIndexes[0].field: no point has a field tenent';
     expect(problems({ dataset: synthetic, workload })).toEqual([
       `${index}, did you mean tenant?; add it to spec.dataset.synthetic.payload, or remove the index`,
@@ -56,17 +68,6 @@ describe('checkQueries', () => {
     const payload = [{ field: 'tags[]', type: 'keyword' as const }];
     expect(problems({ dataset: { synthetic: { ...synthetic.synthetic, payload } } })).toEqual([
       'spec.dataset.synthetic.payload[0].field: must be names joined by dots, such as meta.lang',
-    ]);
-  });
-});
-
-describe('namedQueries', () => {
-  it('fills in weights', () => {
-    expect(namedQueries()).toBeUndefined();
-    expect(namedQueries({})).toBeUndefined();
-    expect(namedQueries({ queries: [{ name: 'a' }, { name: 'b', weight: 3, filter: { must: [] } }] })).toEqual([
-      { name: 'a', weight: 1 },
-      { name: 'b', weight: 3, filter: { must: [] } },
     ]);
   });
 });
