@@ -80,8 +80,8 @@ describe('computeFilteredTruth', () => {
             const truths = await computeFilteredTruth(made, named, () => undefined);
             for (const { name, filters } of named) {
               const expected = naive(made, filters);
-              const found = truths.get(name);
-              if (!found) throw new Error(`no truth of ${name}`);
+              const truth = truths.get(name);
+              if (!truth) throw new Error(`no truth of ${name}`);
               const { k, ids, distances } = truth.truth;
               expect(k).toBe(Math.min(4, rows));
               expect(truth.selectivity).toBeCloseTo(
