@@ -96,6 +96,32 @@ describe('checkFilter', () => {
     expect(problems(filter).join('\n')).toContain(message);
   });
 
+  it('wants ranges of the kind that the index of their field holds', () => {
+    const indexes = new Map([
+      ['at', 'datetime'],
+      ['n', 'integer'],
+      ['x', 'float'],
+      ['a', 'keyword'],
+    ]);
+    const found = (key: string, range: object) =>
+      checkFilter({ must: { key, range } }, ['f'], { template: true, indexes }).problems.map(({ message }) => message);
+    expect(found('at', { gt: 5 })).toEqual(["the field's index is of type datetime: use times, or another index"]);
+    expect(found('n', { gt: '2024-01-31' })).toEqual([
+      "the field's index is of type integer: use numbers, or another index",
+    ]);
+    expect(found('x', { gt: '2024-01-31' })).toHaveLength(1);
+    for (const [key, range] of [
+      ['at', { gt: '2024-01-31' }],
+      ['at', { gt: '$at' }],
+      ['n', { gt: 5 }],
+      ['x', { gt: 5 }],
+      ['a', { gt: 5 }],
+      ['other', { gt: '2024-01-31' }],
+    ] as const) {
+      expect(found(key, range)).toEqual([]);
+    }
+  });
+
   it('bounds how deep and how long filters are', () => {
     let deep: object = { key: 'a', is_null: true };
     for (let i = 0; i < 30; i += 1) deep = { must: [deep] };

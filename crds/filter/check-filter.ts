@@ -12,6 +12,12 @@ export interface CheckedFilter {
   variables: Map<string, string>;
 }
 
+export interface CheckOptions {
+  template: boolean;
+  /** Types of the payload indexes there will be, by field. */
+  indexes?: ReadonlyMap<string, string>;
+}
+
 const MAX_CONDITIONS = 1000;
 const MAX_DEPTH = 16;
 /** Values in one list: Qdrant's own filters become slow long before. */
@@ -36,10 +42,11 @@ const BOUNDS = ['lt', 'gt', 'lte', 'gte'];
  * may stand for any value, but for no key. Pure.
  *
  * Stricter than Qdrant where its engine answers differently with an index and without: a field condition has one test,
- * a range one bound on each side, a list of conditions is not empty. And what Qdrant leaves unread is refused.
+ * a range one bound on each side and of the kind that its index holds, a list of conditions is not empty. And what Qdrant
+ * leaves unread is refused.
  */
-export function checkFilter(filter: unknown, path: Path, options: { template: boolean }): CheckedFilter {
-  const check = new FilterCheck(options.template);
+export function checkFilter(filter: unknown, path: Path, options: CheckOptions): CheckedFilter {
+  const check = new FilterCheck(options);
   check.filter(filter, path, 0, false);
   return { problems: check.problems, variables: check.variables };
 }
@@ -48,10 +55,12 @@ class FilterCheck {
   readonly problems: FieldError[] = [];
   readonly variables = new Map<string, string>();
   readonly #template: boolean;
+  readonly #indexes: ReadonlyMap<string, string>;
   #conditions = 0;
 
-  constructor(template: boolean) {
+  constructor({ template, indexes = new Map() }: CheckOptions) {
     this.#template = template;
+    this.#indexes = indexes;
   }
 
   filter(value: unknown, path: Path, depth: number, nested: boolean): void {
@@ -129,7 +138,7 @@ class FilterCheck {
       case 'match':
         return this.#match(value, at);
       case 'range':
-        return this.#range(value, at);
+        return this.#range(value, at, this.#indexes.get(String(condition['key'])));
       case 'values_count':
         return this.#bounds(value, at, 'an integer of at least 0', isCount);
       case 'geo_radius': {
@@ -171,12 +180,19 @@ class FilterCheck {
     }
   }
 
-  #range(value: unknown, path: Path): void {
+  #range(value: unknown, path: Path, index: string | undefined): void {
     this.#bounds(value, path, 'a number or a time such as 2024-01-31T12:00:00Z', (x) => {
       return isNumber(x) || (typeof x === 'string' && parseMoment(x) !== undefined);
     });
     const bounds = isObject(value) ? Object.values(value).filter((x) => !this.#isVariable(x)) : [];
-    if (new Set(bounds.map((x) => typeof x)).size > 1) this.#say(path, 'mixes numbers and times; use one of them');
+    const kinds = new Set(bounds.map((x) => typeof x));
+    if (kinds.size > 1) return this.#say(path, 'mixes numbers and times; use one of them');
+    // An index of times reads a number as microseconds, one of numbers a time so.
+    const wrong = index === 'datetime' ? 'number' : index === 'integer' || index === 'float' ? 'string' : undefined;
+    if (wrong !== undefined && kinds.has(wrong)) {
+      const wanted = wrong === 'number' ? 'times' : 'numbers';
+      this.#say(path, `the field's index is of type ${index}: use ${wanted}, or another index`);
+    }
   }
 
   #bounds(value: unknown, path: Path, expected: string, holds: (value: unknown) => boolean): void {

@@ -11,7 +11,7 @@ import {
   type RangeResult,
   type TruthTask,
 } from './ground-truth.ts';
-import { NearestSearch, tileValues } from './nearest.ts';
+import { FEW, NearestSearch, rowWeight, tileValues } from './nearest.ts';
 import { PayloadReader, type PayloadPaths } from './payload-file.ts';
 import { overRanges, rowRanges, type RowRange } from './row-ranges.ts';
 
@@ -113,11 +113,13 @@ export async function searchFilteredRange(
       const query = slot % queries;
       vectors.set(task.queries.subarray(query * dimensions, (query + 1) * dimensions), i * dimensions);
     });
-    return { holds: compileFilter(filter), search: new NearestSearch(distance, dimensions, vectors, k, tile) };
+    const few = slots.length < FEW;
+    return { few, holds: compileFilter(filter), search: new NearestSearch(distance, dimensions, vectors, k, tile) };
   });
   const matches = new Float64Array(groups.length);
   const blockRows = Math.max(1, Math.floor(BLOCK_BYTES / (dimensions * 4)));
   const picked = new Float32Array(blockRows * dimensions);
+  const weights = new Float64Array(blockRows);
   const reader = task.payload && (await PayloadReader.open(task.payload));
   const base = await open(task.basePath, 'r').catch(async (error: unknown) => {
     await reader?.close();
@@ -130,14 +132,20 @@ export async function searchFilteredRange(
       rows = texts?.length ?? rows;
       const payloads = texts?.map(parsePayload) ?? Array.from({ length: rows }, () => NOTHING);
       const values = await readFloats(base, row * dimensions, rows * dimensions);
-      searches.forEach(({ holds, search }, group) => {
+      for (let i = 0; i < rows; i += 1) weights[i] = rowWeight(distance, values, i * dimensions, dimensions);
+      searches.forEach(({ few, holds, search }, group) => {
         const found: number[] = [];
         for (let i = 0; i < rows; i += 1) {
           if (!holds(payloads[i] as Record<string, unknown>, row + i)) continue;
+          if (few) {
+            search.addRow(values, i * dimensions, row + i, weights[i] as number);
+            matches[group] = (matches[group] as number) + 1;
+            continue;
+          }
           picked.set(values.subarray(i * dimensions, (i + 1) * dimensions), found.length * dimensions);
           found.push(row + i);
         }
-        search.addRows(picked, found);
+        if (found.length > 0) search.addRows(picked, found);
         matches[group] = (matches[group] as number) + found.length;
       });
       onRows(rows);

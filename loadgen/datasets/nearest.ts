@@ -10,6 +10,21 @@ interface Nearest {
 /** Rows compared at once: 256 × 128 dimensions × 8 bytes stay in the second-level cache. */
 const TILE_ROWS = 256;
 
+/** Below so many queries, four at a time do not pay. */
+export const FEW = 4;
+
+/** What a row's product with a query is multiplied with (Cosine) or has added (Euclid) to become a score. */
+export function rowWeight(distance: Distance, values: ArrayLike<number>, offset: number, dimensions: number): number {
+  if (distance !== 'Cosine' && distance !== 'Euclid') return 1;
+  let square = 0;
+  for (let i = offset, end = i + dimensions; i < end; i += 1) {
+    const value = values[i] as number;
+    square += value * value;
+  }
+  if (distance === 'Euclid') return square;
+  return square === 0 ? 0 : 1 / Math.sqrt(square);
+}
+
 /** Length of the scratch a search needs. */
 export function tileValues(dimensions: number): number {
   return TILE_ROWS * dimensions;
@@ -26,7 +41,7 @@ export class NearestSearch {
   readonly #count: number;
   readonly #queries: Float64Array;
   readonly #nearest: Nearest[];
-  readonly #oneByOne: boolean;
+  readonly #few: boolean;
   readonly #tile: Float64Array;
   readonly #weights = new Float64Array(TILE_ROWS);
   /** Row numbers of what is being compared, where they do not just follow one another. */
@@ -43,9 +58,9 @@ export class NearestSearch {
     this.#distance = distance;
     this.#dimensions = dimensions;
     this.#count = queries.length / dimensions;
-    this.#oneByOne = distance === 'Manhattan' || this.#count < 4;
+    this.#few = this.#count < FEW;
     // Padded with zero queries to a multiple of four.
-    this.#queries = new Float64Array((this.#oneByOne ? this.#count : Math.ceil(this.#count / 4) * 4) * dimensions);
+    this.#queries = new Float64Array((this.#few ? this.#count : Math.ceil(this.#count / 4) * 4) * dimensions);
     this.#queries.set(queries);
     this.#nearest = Array.from({ length: this.#count }, () => ({
       ids: new Int32Array(k),
@@ -62,32 +77,47 @@ export class NearestSearch {
     this.#rows = undefined;
   }
 
+  /** Compares all queries with one row, at `offset` of `values`, whose `rowWeight` is given. For few queries. */
+  addRow(values: Float32Array, offset: number, row: number, weight: number): void {
+    const dimensions = this.#dimensions;
+    const queries = this.#queries;
+    for (let query = 0; query < this.#count; query += 1) {
+      const begin = query * dimensions;
+      if (this.#distance === 'Manhattan') {
+        this.#offer(query, row, exactDistance('Manhattan', queries, begin, values, offset, dimensions));
+        continue;
+      }
+      let product = 0;
+      for (let d = 0; d < dimensions; d += 1)
+        product += (values[offset + d] as number) * (queries[begin + d] as number);
+      this.#offer(query, row, this.#score(product, weight));
+    }
+  }
+
   /** Compares all queries with `rows` rows, the first of which is row `firstRow` of the base. */
   add(values: Float32Array, firstRow: number, rows: number): void {
+    if (this.#few) {
+      for (let row = 0; row < rows; row += 1) {
+        const offset = row * this.#dimensions;
+        this.addRow(values, offset, firstRow + row, rowWeight(this.#distance, values, offset, this.#dimensions));
+      }
+      return;
+    }
     for (let start = 0; start < rows; start += TILE_ROWS) {
       const count = Math.min(TILE_ROWS, rows - start);
       const dimensions = this.#dimensions;
       this.#tile.set(values.subarray(start * dimensions, (start + count) * dimensions));
       this.#weigh(count);
       for (let query = 0; query < this.#count; query += 4) {
-        if (this.#oneByOne) this.#distances(query, firstRow + start, count);
+        if (this.#distance === 'Manhattan') this.#manhattan(query, firstRow + start, count);
         else this.#products(query, firstRow + start, count);
       }
     }
   }
 
-  /** What each row's product is multiplied with (Cosine) or has added (Euclid) to become a score. */
   #weigh(count: number): void {
-    if (this.#oneByOne) return;
-    if (this.#distance !== 'Cosine' && this.#distance !== 'Euclid') return;
-    const dimensions = this.#dimensions;
     for (let row = 0; row < count; row += 1) {
-      let square = 0;
-      for (let i = row * dimensions, end = i + dimensions; i < end; i += 1) {
-        const value = this.#tile[i] as number;
-        square += value * value;
-      }
-      this.#weights[row] = this.#distance === 'Euclid' ? square : square === 0 ? 0 : 1 / Math.sqrt(square);
+      this.#weights[row] = rowWeight(this.#distance, this.#tile, row * this.#dimensions, this.#dimensions);
     }
   }
 
@@ -113,25 +143,26 @@ export class NearestSearch {
         s3 += value * (queries[q3 + d] as number);
       }
       const id = firstRow + row;
-      this.#offer(query, id, this.#score(s0, row));
-      this.#offer(query + 1, id, this.#score(s1, row));
-      this.#offer(query + 2, id, this.#score(s2, row));
-      this.#offer(query + 3, id, this.#score(s3, row));
+      const weight = this.#weights[row] as number;
+      this.#offer(query, id, this.#score(s0, weight));
+      this.#offer(query + 1, id, this.#score(s1, weight));
+      this.#offer(query + 2, id, this.#score(s2, weight));
+      this.#offer(query + 3, id, this.#score(s3, weight));
     }
   }
 
-  #score(product: number, row: number): number {
-    if (this.#distance === 'Euclid') return (this.#weights[row] as number) - 2 * product;
-    return this.#distance === 'Cosine' ? -product * (this.#weights[row] as number) : -product;
+  #score(product: number, weight: number): number {
+    if (this.#distance === 'Euclid') return weight - 2 * product;
+    return this.#distance === 'Cosine' ? -product * weight : -product;
   }
 
-  #distances(query: number, firstRow: number, count: number): void {
+  #manhattan(query: number, firstRow: number, count: number): void {
     const dimensions = this.#dimensions;
     const last = Math.min(query + 4, this.#count);
     for (let row = 0; row < count; row += 1) {
       for (let q = query; q < last; q += 1) {
         const score = exactDistance(
-          this.#distance,
+          'Manhattan',
           this.#queries,
           q * dimensions,
           this.#tile,

@@ -3,7 +3,7 @@ import { sweepSchema, type QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { workloadProblems } from '../../crds/sweep/presets.ts';
 import { unsupportedFields } from '../../crds/unsupported-fields.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
-import { checkQueries } from './named-queries.ts';
+import { checkQueries } from './check-queries.ts';
 
 /** Why a sweep cannot be worked on: reason and message of its condition Accepted. */
 export interface Refusal {

@@ -7,10 +7,10 @@ import { tooNewFor, unknownTo } from '../judge/qdrant-version.ts';
 import { spaceOf } from '../judge/spaces.ts';
 import type { TargetInfo } from '../targets/target.ts';
 import type { ConductOptions } from './conduct.ts';
+import { checkQueries } from './check-queries.ts';
 import type { SweepContext } from './context.ts';
 import { historyKey } from './identity.ts';
 import { jobWorkload } from './job-workload.ts';
-import { checkQueries } from './named-queries.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
+<<<<<<< HEAD:operator/sweep/named-queries.test.ts
 import { checkQueries } from './named-queries.ts';
+=======
+import { checkQueries } from './check-queries.ts';
+>>>>>>> d-payload:operator/sweep/check-queries.test.ts
 
 const synthetic = {
   synthetic: { points: 100, dimensions: 2, payload: [{ field: 'tenant', type: 'keyword' as const }] },
@@ -16,15 +20,23 @@ describe('checkQueries', () => {
     expect(problems({ dataset: synthetic })).toEqual([]);
     expect(problems({ dataset: synthetic, workload: by('$tenant') })).toEqual([]);
     expect(
+<<<<<<< HEAD:operator/sweep/named-queries.test.ts
       problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant', type: 'keyword' as const }] } }),
+=======
+      problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant', type: 'keyword' }] } }),
+>>>>>>> d-payload:operator/sweep/check-queries.test.ts
     ).toEqual([]);
     // What a file holds is known when it is read.
     const dataset = { vectors: { ...vectors, payload: file, queryVariables: file } };
     expect(
+<<<<<<< HEAD:operator/sweep/named-queries.test.ts
       problems({
         dataset,
         workload: { ...by('$anything'), payloadIndexes: [{ field: 'any', type: 'keyword' as const }] },
       }),
+=======
+      problems({ dataset, workload: { ...by('$anything'), payloadIndexes: [{ field: 'any', type: 'keyword' }] } }),
+>>>>>>> d-payload:operator/sweep/check-queries.test.ts
     ).toEqual([]);
   });
 
@@ -50,8 +62,20 @@ describe('checkQueries', () => {
     expect(problems({ dataset: { synthetic: { points: 100, dimensions: 2 } }, workload: by('$x') })).toHaveLength(1);
   });
 
+  it('wants ranges of the kind that an index holds', () => {
+    const filter = { must: [{ key: 'tenant', range: { gt: 5 } }] };
+    const workload = { ...query(filter), payloadIndexes: [{ field: 'tenant', type: 'datetime' as const }] };
+    expect(problems({ dataset: synthetic, workload })).toEqual([
+      "spec.workload.queries[1].filter.must[0].range: the field's index is of type datetime: use times, or another index",
+    ]);
+  });
+
   it('wants a field under every index, and fields that can be made up', () => {
+<<<<<<< HEAD:operator/sweep/named-queries.test.ts
     const workload = { payloadIndexes: [{ field: 'tenent', type: 'keyword' as const }] };
+=======
+    const workload = { payloadIndexes: [{ field: 'tenent', type: 'keyword' }] };
+>>>>>>> d-payload:operator/sweep/check-queries.test.ts
     const index = 'spec.workload.payloadIndexes[0].field: no point has a field tenent';
     expect(problems({ dataset: synthetic, workload })).toEqual([
       `${index}, did you mean tenant?; add it to spec.dataset.synthetic.payload, or remove the index`,
