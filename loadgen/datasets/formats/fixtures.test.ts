@@ -168,8 +168,7 @@ describe('damaged files', () => {
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (error !== undefined)
-        expect(error, String(error)).toMatchObject({ name: 'JobError', reason: 'DatasetInvalid' });
+      if (error !== undefined) expect(error).toMatchObject({ name: 'JobError', reason: 'DatasetInvalid' });
     }
   });
 });
