@@ -5,7 +5,7 @@ interface Memory {
 }
 interface WebAssemblyApi {
   Memory: new (...args: never) => Memory;
-  instantiate(...args: unknown[]): Promise<{ instance?: { exports: object }; exports?: object }>;
+  instantiate: (...args: unknown[]) => Promise<{ instance?: { exports: object }; exports?: object }>;
 }
 
 /**
