@@ -48,14 +48,6 @@ export function choice<const Now extends string>(
   return schema as unknown as z.ZodEnum<{ [name in Now]: name }>;
 }
 
-/**
- * An optional field that is the only branch of a union this version can carry out: behind admission it is there, and its
- * type says so.
- */
-export function onlyOneYet<S extends z.ZodType>(schema: S): S {
-  return schema.optional() as unknown as S;
-}
-
 /** Fields that the API server does not insist on, though our own schema does. */
 export const lenient = z.registry<{ lenient: true }>();
 

@@ -1,17 +1,34 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { datasetMetaSchema, FILES, type DatasetMeta } from './dataset.ts';
 
 /** A scratch folder whose process is gone and that has not been touched for this long is nobody's. */
 const ABANDONED_MILLISECONDS = 600_000;
 
+/** Scratch folders of this very process. */
+const ours = new Set<string>();
+
+/** Makes a folder for what is not finished. Whoever makes it deletes it. */
+export async function makeScratch(cacheDir: string): Promise<string> {
+  const name = `.partial-${process.pid}-${randomBytes(6).toString('hex')}`;
+  ours.add(name);
+  await mkdir(join(cacheDir, name));
+  return join(cacheDir, name);
+}
+
 /** Deletes what killed processes left behind. */
 export async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
-    const pid = /^\.partial-([0-9]+)-/.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    const pid = Number(/^\.partial-([0-9]+)-/.exec(name)?.[1]);
+    if (Number.isNaN(pid) || ours.has(name)) continue;
+    if (pid === process.pid) {
+      // A pod's processes have the same ids as those of the pod before it; a cache is one process's at a time.
+      await rm(join(cacheDir, name), { recursive: true, force: true });
+      continue;
+    }
+    if (isAlive(pid)) continue;
     const { mtimeMs } = await stat(join(cacheDir, name)).catch(() => ({ mtimeMs: Infinity }));
     if (Date.now() - mtimeMs > ABANDONED_MILLISECONDS) await rm(join(cacheDir, name), { recursive: true, force: true });
   }

@@ -113,11 +113,13 @@ describe('prepareDataset', () => {
     const long = new Date(Date.now() - 3_600_000);
     const abandoned = join(folder.path, '.partial-999999999-abc');
     const fresh = join(folder.path, '.partial-999999998-abc');
-    const living = join(folder.path, `.partial-${process.pid}-abc`);
-    for (const path of [abandoned, fresh, living]) await mkdir(path);
+    const living = join(folder.path, `.partial-${process.ppid}-abc`);
+    // Of a pod before this one, whose process had the same id.
+    const before = join(folder.path, `.partial-${process.pid}-abc`);
+    for (const path of [abandoned, fresh, living, before]) await mkdir(path);
     for (const path of [abandoned, living]) await utimes(path, long, long);
     await smallDataset(folder.path);
-    expect([abandoned, fresh, living].map((path) => existsSync(path))).toEqual([false, true, true]);
+    expect([abandoned, fresh, living, before].map((path) => existsSync(path))).toEqual([false, true, true, false]);
   });
 
   it('takes a given ground truth, or computes one when it is too short', async () => {

@@ -1,11 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import type { Access } from '../net/access.ts';
 import type { PreparedMessage, PrepareJob } from '../protocol.ts';
-import { putInPlace, removeAbandoned, validMeta } from './cache-folder.ts';
+import { makeScratch, putInPlace, removeAbandoned, validMeta } from './cache-folder.ts';
 import { DATASET_VERSION, FILES, type DatasetMeta } from './dataset.ts';
 import { DatasetWriter, writeSynced } from './dataset-writer.ts';
 import { neighboursOf, vectorsOf } from './formats/values.ts';
@@ -31,7 +31,7 @@ export interface PrepareHooks {
 export async function prepareDataset(job: PrepareJob, hooks: PrepareHooks): Promise<Omit<PreparedMessage, 'type'>> {
   await mkdir(job.cacheDir, { recursive: true });
   await removeAbandoned(job.cacheDir);
-  const scratch = join(job.cacheDir, `.partial-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const scratch = await makeScratch(job.cacheDir);
   const made = join(scratch, 'made');
   await mkdir(made, { recursive: true });
   await using sources = new Sources(scratch, hooks);

@@ -14,12 +14,15 @@ export function parseCa(text: string): string {
     throw new RangeError(`there are ${text.length} bytes in it: expected at most ${MAX_BYTES}`);
   const certificates = text.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) throw new RangeError('there is no certificate in it: expected PEM');
-  for (const [index, certificate] of certificates.entries()) {
-    try {
-      new X509Certificate(certificate);
-    } catch {
-      throw new RangeError(`certificate ${index + 1} cannot be read: expected PEM of X.509`);
-    }
-  }
+  const damaged = certificates.findIndex((certificate) => !isCertificate(certificate));
+  if (damaged >= 0) throw new RangeError(`certificate ${damaged + 1} cannot be read: expected PEM of X.509`);
   return `${certificates.join('\n')}\n`;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
 }

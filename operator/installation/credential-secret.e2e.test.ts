@@ -6,6 +6,7 @@ import type { KubeClient } from '../runtime/kube-client.ts';
 import { KINDS } from '../runtime/kinds.ts';
 import { testKube } from '../runtime/testing/test-kube.ts';
 import { datasetCredentials, readApiKey } from './credential-secret.ts';
+import { checkSourceClaims } from './source-claims.ts';
 
 // A real API server: Secrets as people write them, and Jobs as it takes and keeps them.
 
@@ -79,5 +80,34 @@ describe('a Secret on a real API server', () => {
     expect(text).toContain(
       `{"name":"QDRANT_BENCH_HEADERS_BASE","valueFrom":{"secretKeyRef":{"name":"headers","key":"headers"}}}`,
     );
+  });
+});
+
+describe('a volume on a real API server', () => {
+  it('is used when it is labelled, read-only, by a Job the API server takes', async () => {
+    const name = 'shop.v2';
+    const dataset = {
+      vectors: {
+        base: { persistentVolumeClaim: { claimName: name, path: '/base.npy' } },
+        queries: { url: `${url}/queries.npy` },
+        distance: 'Cosine' as const,
+      },
+    };
+    const check = () => checkSourceClaims(kube, NAMESPACE, dataset, never);
+    await expect(check()).rejects.toThrow(`PersistentVolumeClaim default/${name} does not exist`);
+    await kube.create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: { name, namespace: NAMESPACE },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    await expect(check()).rejects.toThrow('may not be used: label it qdrantbench.io/dataset=true');
+    const ref = { ...KINDS.PersistentVolumeClaim, namespace: NAMESPACE, name };
+    await kube.mergePatch(ref, { metadata: { labels: { 'qdrantbench.io/dataset': 'true' } } });
+    await check();
+    const job = jobObject({ ...SWEEP, namespace: NAMESPACE }, prepareJob({ dataset }), SETTINGS, {});
+    const text = JSON.stringify(await kube.create(job));
+    expect(text).toContain(`{"name":"claim-0","persistentVolumeClaim":{"claimName":"${name}","readOnly":true}}`);
+    expect(text).toContain(`{"name":"claim-0","readOnly":true,"mountPath":"/var/lib/qdrant-bench/claims/${name}"}`);
   });
 });

@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-<<<<<<< HEAD:operator/sweep/named-queries.test.ts
-import { checkQueries } from './named-queries.ts';
-=======
 import { checkQueries } from './check-queries.ts';
->>>>>>> d-payload:operator/sweep/check-queries.test.ts
 
 const synthetic = {
   synthetic: { points: 100, dimensions: 2, payload: [{ field: 'tenant', type: 'keyword' as const }] },
@@ -20,23 +16,15 @@ describe('checkQueries', () => {
     expect(problems({ dataset: synthetic })).toEqual([]);
     expect(problems({ dataset: synthetic, workload: by('$tenant') })).toEqual([]);
     expect(
-<<<<<<< HEAD:operator/sweep/named-queries.test.ts
       problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant', type: 'keyword' as const }] } }),
-=======
-      problems({ dataset: synthetic, workload: { payloadIndexes: [{ field: 'tenant', type: 'keyword' }] } }),
->>>>>>> d-payload:operator/sweep/check-queries.test.ts
     ).toEqual([]);
     // What a file holds is known when it is read.
     const dataset = { vectors: { ...vectors, payload: file, queryVariables: file } };
     expect(
-<<<<<<< HEAD:operator/sweep/named-queries.test.ts
       problems({
         dataset,
         workload: { ...by('$anything'), payloadIndexes: [{ field: 'any', type: 'keyword' as const }] },
       }),
-=======
-      problems({ dataset, workload: { ...by('$anything'), payloadIndexes: [{ field: 'any', type: 'keyword' }] } }),
->>>>>>> d-payload:operator/sweep/check-queries.test.ts
     ).toEqual([]);
   });
 
@@ -71,11 +59,7 @@ describe('checkQueries', () => {
   });
 
   it('wants a field under every index, and fields that can be made up', () => {
-<<<<<<< HEAD:operator/sweep/named-queries.test.ts
     const workload = { payloadIndexes: [{ field: 'tenent', type: 'keyword' as const }] };
-=======
-    const workload = { payloadIndexes: [{ field: 'tenent', type: 'keyword' }] };
->>>>>>> d-payload:operator/sweep/check-queries.test.ts
     const index = 'spec.workload.payloadIndexes[0].field: no point has a field tenent';
     expect(problems({ dataset: synthetic, workload })).toEqual([
       `${index}, did you mean tenant?; add it to spec.dataset.synthetic.payload, or remove the index`,

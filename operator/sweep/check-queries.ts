@@ -4,44 +4,22 @@ import { checkFilter } from '../../crds/filter/check-filter.ts';
 import { fieldNameProblems } from '../../crds/filter/field-names.ts';
 import { resolveDataset, resolveWorkload } from '../../crds/sweep/presets.ts';
 import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
-<<<<<<< HEAD:operator/sweep/named-queries.ts
-=======
-
-interface Asked {
-  payloadIndexes?: readonly { field: string; type: string }[] | undefined;
-  queries?: readonly { filter?: Record<string, unknown> | undefined }[] | undefined;
-}
->>>>>>> d-payload:operator/sweep/check-queries.ts
 
 /**
  * What is wrong with the filters of a workload and the payload they are about, as far as can be told before the data are
  * read: what Qdrant would refuse, variables and fields that will not be there. Pure.
  */
-<<<<<<< HEAD:operator/sweep/named-queries.ts
 export function checkQueries(spec: Pick<SweepSpec, 'dataset' | 'workload'>): FieldError[] {
   const { queries, payloadIndexes } = resolveWorkload(spec);
   const dataset = resolveDataset(spec);
-=======
-export function checkQueries({
-  dataset,
-  workload,
-}: {
-  dataset: SweepSpec['dataset'];
-  workload?: Asked | undefined;
-}): FieldError[] {
->>>>>>> d-payload:operator/sweep/check-queries.ts
   const errors: FieldError[] = [];
   const made = dataset.synthetic?.payload?.map(({ field }) => field);
   for (const { index, message } of fieldNameProblems(made ?? [])) {
     errors.push({ field: fieldPath(['spec', 'dataset', 'synthetic', 'payload', index, 'field']), message });
   }
   const variables = knownVariables(dataset);
-<<<<<<< HEAD:operator/sweep/named-queries.ts
+  const indexes = new Map(payloadIndexes.map(({ field, type }) => [field, type]));
   queries.forEach(({ filter }, index) => {
-=======
-  const indexes = new Map(workload?.payloadIndexes?.map(({ field, type }) => [field, type]));
-  workload?.queries?.forEach(({ filter }, index) => {
->>>>>>> d-payload:operator/sweep/check-queries.ts
     if (filter === undefined) return;
     const checked = checkFilter(filter, ['spec', 'workload', 'queries', index, 'filter'], { template: true, indexes });
     errors.push(...checked.problems);

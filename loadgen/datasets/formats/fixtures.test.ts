@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { fixture, rowsOf, rowsOfBytes, TRUTH, written, type Part } from '../testing/rows.ts';
 import type { Format } from './format.ts';
+import { MAX_MEMORY_BYTES } from './hdf5-library.ts';
+import type { H5Module } from './hdf5-types.ts';
 
 const float = written(Math.fround);
 const double = written((x) => x);
@@ -95,6 +97,19 @@ describe('HDF5 files that h5py wrote', () => {
   ])('are refused: %s', async (key, why) => expect(await refusal(rowsOf(fixture('ann.hdf5'), { key }))).toMatch(why));
 });
 
+describe('an HDF5 file whose chunk unpacks to a gigabyte', () => {
+  it('is refused before it takes more memory than the library gets, which goes on working', async () => {
+    const why = await refusal(rowsOf(fixture('bomb.hdf5')));
+    expect(why).toMatch(/train, rows 0 to 49: cannot be read/);
+    const { ready } = (await import('h5wasm')) as unknown as { ready: Promise<H5Module> };
+    const { length } = (await ready).HEAPU8;
+    expect(length).toBeLessThanOrEqual(MAX_MEMORY_BYTES);
+    // It did try.
+    expect(length).toBeGreaterThan(MAX_MEMORY_BYTES / 8);
+    expectRows(await rowsOf(fixture('ann.hdf5')), float);
+  });
+});
+
 describe('Parquet files that Arrow wrote', () => {
   it.each<[string, Part, number[][]]>([
     ['none', {}, float],
@@ -168,8 +183,7 @@ describe('damaged files', () => {
         () => undefined,
         (reason: unknown) => reason,
       );
-      if (error !== undefined)
-        expect(error, String(error)).toMatchObject({ name: 'JobError', reason: 'DatasetInvalid' });
+      if (error !== undefined) expect(error).toMatchObject({ name: 'JobError', reason: 'DatasetInvalid' });
     }
   });
 });

@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import type { File as Hdf5File, H5Module } from './hdf5-types.ts';
+import { withBoundedMemory } from './bounded-memory.ts';
 import type { DataFile } from './data-file.ts';
 
 /**
@@ -11,6 +12,11 @@ interface Library {
   File: new (path: string, mode: 'r') => Hdf5File;
 }
 
+/**
+ * Most memory the library gets. It unpacks a chunk to whatever that becomes; it then finds no more memory, and says that
+ * the chunk cannot be read.
+ */
+export const MAX_MEMORY_BYTES = 384 * 2 ** 20;
 const FOLDER = '/data-files';
 const ERRNO_NOENT = 44;
 const ERRNO_INVAL = 28;
@@ -52,8 +58,10 @@ export async function openHdf5File(file: DataFile): Promise<OpenHdf5> {
 }
 
 async function load(): Promise<Library> {
-  const { ready, File } = (await import('h5wasm')) as unknown as Pick<Library, 'File'> & { ready: Promise<H5Module> };
-  const module = await ready;
+  const { module, File } = await withBoundedMemory(MAX_MEMORY_BYTES, async () => {
+    const library = (await import('h5wasm')) as unknown as Pick<Library, 'File'> & { ready: Promise<H5Module> };
+    return { module: await library.ready, File: library.File };
+  });
   const { FS } = module;
   FS.mkdir(FOLDER);
   FS.mount({ mount: () => folder(FS) }, {}, FOLDER);

@@ -6,8 +6,8 @@ import { BLOCK_BYTES, MAX_DIMENSIONS, type Numbers, type RowReader } from './row
 
 const INTEGER = 0;
 const FLOAT = 1;
-/** A chunk is unpacked as a whole. */
-const MAX_CHUNK_BYTES = 256 * 2 ** 20;
+/** A chunk is unpacked as a whole, by one filter after another. */
+const MAX_CHUNK_BYTES = 64 * 2 ** 20;
 /** Of the library's own filters, those it has here: deflate, shuffle, Fletcher32, n-bit, scale-offset. */
 const FILTERS = new Set([1, 2, 3, 5, 6]);
 

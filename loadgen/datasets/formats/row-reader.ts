@@ -17,7 +17,7 @@ export interface RowReader {
    * All rows in order, in blocks of a few MB: row after row, `dimensions` numbers each.
    * @throws {JobError} DatasetInvalid, naming file and row: truncated, or rows of another length.
    */
-  blocks(): AsyncGenerator<Numbers, void, undefined>;
+  readonly blocks: () => AsyncGenerator<Numbers, void, undefined>;
 }
 
 /** Bytes of numbers in a block, about: what is read or unpacked at once. */

@@ -7,6 +7,7 @@ float32 (as float16 where the name says f2, times 100 rounded where it says an i
 numbers (i * 3 + place) % ROWS, no real neighbours.
 """
 
+import zlib
 from pathlib import Path
 
 import h5py
@@ -80,6 +81,17 @@ with h5py.File(HERE / "ann.hdf5", "w") as file:
     file.create_dataset("lzf", data=base, compression="lzf")
     file.create_dataset("bomb", shape=(1_000_000, 10_000), dtype="f4", chunks=(1000, 1000), fillvalue=1)
     file.create_dataset("large-chunks", shape=(10_000, 10_000), dtype="f4", chunks=(10_000, 10_000), fillvalue=1)
+# A chunk that unpacks to 1 GiB: zeros, deflated twice.
+once = zlib.compressobj(9)
+zeros = b"".join(once.compress(bytes(1 << 20)) for _ in range(1024)) + once.flush()
+with h5py.File(HERE / "bomb.hdf5", "w") as file:
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_chunk((ROWS, DIMENSIONS))
+    settings.set_deflate(9)
+    settings.set_deflate(9)
+    space = h5py.h5s.create_simple((ROWS, DIMENSIONS))
+    train = h5py.h5d.create(file.id, b"train", h5py.h5t.IEEE_F32LE, space, settings)
+    train.write_direct_chunk((0, 0), zlib.compress(zeros, 9))
 with h5py.File(HERE / "user-block.hdf5", "w", libver="latest", userblock_size=512) as file:
     file["train"] = base
 
