@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { LoadReport } from '../loadgen/tool/load-report.ts';
@@ -273,7 +275,6 @@ describe('qdrant-bench load', () => {
 
   it('sends the API key of the environment, or of the file', async () => {
     const keys: (string | undefined)[] = [];
-    const { createServer } = await import('node:http');
     const listener = createServer((request, response) => {
       keys.push(request.headers['api-key'] as string | undefined);
       response.writeHead(403).end();
@@ -282,7 +283,6 @@ describe('qdrant-bench load', () => {
     const url = `http://127.0.0.1:${(listener.address() as { port: number }).port}`;
     const args = ['load', '--url', url, '--collection', 'c', '--queries', files.queries, '--rate', '5'];
     expect((await inProcess(args, { QDRANT_API_KEY: 'of-the-environment' })).code).toBe(3);
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(join(folder, 'key'), 'of-the-file\n');
     const said = await inProcess([...args, '--api-key-file', join(folder, 'key')], { QDRANT_API_KEY: 'other' });
     expect(said.err).not.toContain('of-the-file');

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine, type Engine } from '../dev/qdrant/engine.ts';
 import type { LoadReport } from '../loadgen/tool/load-report.ts';
+import { fvecs } from '../loadgen/testing/vecs.ts';
 import type { IngestReport } from '../loadgen/tool/run-ingest.ts';
 import { inProcess, temporaryFolder, type Said } from './cli.test-support.ts';
 import { writeFiles } from './tool.test-support.ts';
@@ -34,7 +35,7 @@ async function load(...args: string[]): Promise<{ said: Said; report: LoadReport
   }
 }
 
-/** Starts the package's bin and ends it by a signal as soon as `when` has been written to standard error. */
+/** Starts the package's bin and sends it a signal as soon as so many points are there. */
 function bin(
   args: readonly string[],
   signal: NodeJS.Signals,
@@ -48,8 +49,13 @@ function bin(
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.resume();
+    let told = false;
     const poll = setInterval(() => {
-      void count('killed').then((points) => points >= after && child.kill(signal));
+      void count('killed').then((points) => {
+        if (points < after || told) return;
+        told = true;
+        child.kill(signal);
+      });
     }, 5);
     child.once('error', reject);
     child.once('close', (code) => {
@@ -108,8 +114,6 @@ describe('ingest and load on an engine', () => {
 
   it('refuses to go on with another file, or with other settings', async () => {
     const other = writeFiles(join(folder, 'other'), 12_000, 64, 5, 5);
-    const { writeFileSync } = await import('node:fs');
-    const { fvecs } = await import('../loadgen/testing/vecs.ts');
     writeFileSync(other.base, fvecs(other.points.map((row) => row.map((value) => -value))));
     const args = ['ingest', ...on('killed'), '--base', other.base, '--resume'];
     expect((await inProcess([...args, '--distance', 'Euclid'], env)).err).toMatch(/has another vector than that row/);
