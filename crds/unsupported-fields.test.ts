@@ -26,7 +26,6 @@ describe('fields this version cannot do', () => {
       'spec.workload.payloadIndexes',
       'spec.workload.queries',
       'spec.workload.writes',
-      'spec.loadgen',
       'spec.constraints.recall.perQuery',
       'spec.judge.llm',
       'spec.budget.cost',

@@ -11,7 +11,9 @@ import { encodeQueries, queryBodies } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
 import { queryOrder } from '../load/schedule.ts';
 import { ProcessStats } from '../load/server-stats.ts';
+import { playShare, type Means, type WindowOrder } from '../load/window-order.ts';
 import type { AddressRules } from '../net/address-rules.ts';
+import type { Leader, PlayPrepared } from '../peers/barrier.ts';
 import type { Endpoint, LoadRules } from '../protocol.ts';
 import { collectionPath, Rest } from '../rest.ts';
 
@@ -43,6 +45,7 @@ export class SearchBench {
   readonly #stats: ProcessStats | undefined;
   readonly #concurrency: number;
   readonly #connections: number;
+  readonly #together: { leader: Leader; arm: number } | undefined;
   readonly #signal: AbortSignal;
   #warm = false;
 
@@ -56,6 +59,8 @@ export class SearchBench {
     /** Cores the engine has, where known. */
     serverCores: number | undefined;
     signal: AbortSignal;
+    /** Has other load generators offer their share; `arm` is which of the job's collections this is. */
+    together?: { leader: Leader; arm: number } | undefined;
     /** Connections that the load needs, where that is more than usual. */
     connections?: number;
     /** Encoded queries, when several benches share a dataset. */
@@ -75,6 +80,7 @@ export class SearchBench {
     this.#signal = signal;
     this.#vectors = options.vectors ?? encodeQueries(dataset);
     this.#order = queryOrder(dataset.meta.queries, seed);
+    this.#together = options.together;
     this.#connections = Math.max(CONNECTIONS, options.connections ?? 0);
     this.#client = new QueryClient(endpoint, {
       limit,
@@ -158,24 +164,46 @@ export class SearchBench {
     unloadedService: number | undefined,
     onWindow: (report: WindowReport) => void | Promise<void>,
   ): Promise<LoadResult> {
+    const means = this.#means(params);
+    const together = this.#together;
     const result = await loadSearch({
-      client: this.#client,
+      ...means,
       connections: this.#connections,
-      bodies: queryBodies(this.#vectors, this.#limit, params),
-      order: this.#order,
-      queries: this.#dataset.meta.queries,
-      limit: this.#limit,
-      recall: this.#counter(),
       rules,
       saturation,
-      seed: this.#seed,
-      signal: this.#signal,
       onWindow,
+      ...(together
+        ? {
+            play: (order: WindowOrder) =>
+              together.leader.play({ arm: together.arm, params: { ...params } }, order, (asked, share) =>
+                playShare(asked, means, share),
+              ),
+          }
+        : {}),
       ...(unloadedService === undefined ? {} : { unloadedService }),
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
     await this.#mustBeUntouched();
     return result;
+  }
+
+  /** Offers this generator's share of windows that another one leads. */
+  sharer(params: Readonly<Record<string, unknown>>): PlayPrepared {
+    const means = this.#means(params);
+    return (order, share) => playShare(order, means, share);
+  }
+
+  #means(params: Readonly<Record<string, unknown>>): Means {
+    return {
+      client: this.#client,
+      bodies: queryBodies(this.#vectors, this.#limit, params),
+      order: this.#order,
+      queries: this.#dataset.meta.queries,
+      limit: this.#limit,
+      recall: this.#counter(),
+      seed: this.#seed,
+      signal: this.#signal,
+    };
   }
 
   #mustBeUntouched(): Promise<void> {

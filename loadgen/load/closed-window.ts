@@ -7,11 +7,20 @@ import { SubWindows } from './sub-windows.ts';
 
 export interface ClosedWindowPlan extends Pick<
   WindowPlan,
-  'sender' | 'bodies' | 'order' | 'orderStart' | 'leadSeconds' | 'seconds' | 'drainSeconds' | 'onAnswer' | 'signal'
+  | 'sender'
+  | 'bodies'
+  | 'order'
+  | 'orderStart'
+  | 'leadSeconds'
+  | 'seconds'
+  | 'drainSeconds'
+  | 'onAnswer'
+  | 'signal'
+  | 'shared'
 > {
   /** Clients that each wait for their answer before they ask again. */
   concurrency: number;
-  /** Answers expected in all: how finely the window is looked at. */
+  /** Answers expected of all generators that share the window: how finely it is looked at. */
   expected: number;
 }
 
@@ -28,7 +37,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
   const asked = new Uint32Array(concurrency);
   const response = new LatencyHistogram();
   const errors: Record<string, number> = {};
-  const series = new Series(plan.seconds, () => 0);
+  const series = new Series(plan.seconds, () => 0, plan.shared);
   const parts = new SubWindows(leadMs, endMs, (plan.expected * (endMs - leadMs)) / endMs);
   let begin = 0;
   let sent = 0;
@@ -93,6 +102,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
   return {
     rate: completed / seconds,
     seconds,
+    startedAt: begin,
     scheduled: counted,
     sent: counted,
     sentInAll: sent,

@@ -92,13 +92,14 @@ export async function playShare(
     seconds: order.seconds,
     drainSeconds: order.drainSeconds,
     onAnswer: (query: number, ids: Int32Array) => tally.add(query, means.recall.recall(query, ids)),
+    shared: pods > 1,
     ...(signal ? { signal } : {}),
   };
   const { load } = order;
   let measured: WindowMeasurement;
   if (load.kind === 'Closed') {
-    const concurrency = Math.ceil((load.concurrency - pod) / pods);
-    measured = await runClosedWindow({ ...common, concurrency, expected: load.expected / pods });
+    const concurrency = Math.max(0, Math.ceil((load.concurrency - pod) / pods));
+    measured = await runClosedWindow({ ...common, concurrency, expected: load.expected });
   } else {
     const rates = profileRate(load.profile, load.rate, order.leadSeconds, order.seconds - order.leadSeconds);
     const arrivals = arrivalsOf({ kind: load.arrivals, rates, seed: means.seed, stream: order.stream, pod, pods });
@@ -108,6 +109,7 @@ export async function playShare(
       rate: load.rate / pods,
       rates: rates.scaled(1 / pods),
       limit: means.limit,
+      expected: rates.total - rates.expected(order.leadSeconds),
       maxInFlight: Math.ceil(order.maxInFlight / pods),
       maxBacklog: order.maxBacklog / pods,
       // What one of several sees says nothing certain of all.

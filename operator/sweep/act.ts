@@ -97,6 +97,7 @@ async function build(
     run: decision.run,
     attempt: attempt.attempt,
     seed: settings.seed,
+    ...together(settings),
     endpoint: endpoint(server, attempt.collection),
     ...(server.isolation ? { isolation: server.isolation } : {}),
     datasetDir: context.datasetDir,
@@ -148,6 +149,7 @@ async function finals(
   const job: FinalsJob = {
     kind: 'Finals',
     seed: settings.seed,
+    ...together(settings),
     datasetDir: context.datasetDir,
     limit: settings.limit,
     rules: loadRules(settings),
@@ -216,6 +218,9 @@ const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoin
   ...(server.apiKey ? { apiKeyEnv: API_KEY_ENV } : {}),
   ...(server.pid ? { serverPid: server.pid } : {}),
 });
+
+/** Of one load generator nothing is said. */
+const together = ({ pods }: SweepSettings): { pods?: number } => (pods > 1 ? { pods } : {});
 
 function loadRules(settings: SweepSettings): LoadRules {
   return {

@@ -11,6 +11,8 @@ export interface SweepSettings {
   limit: number;
   /** How load is offered. */
   load: LoadModel;
+  /** Load generators that share each job. */
+  pods: number;
   /** Least length of a measuring window, in seconds and in requests; the finalists' too, so that their figures compare. */
   windowSeconds: number;
   windowRequests: number;
@@ -74,6 +76,7 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
     onFinish: spec.retention?.onFinish ?? 'Delete',
     limit: workload.limit ?? 10,
     load,
+    pods: spec.loadgen?.pods ?? 1,
     windowSeconds,
     windowRequests: workload.duration ? 1 : 1000,
     warmupSeconds: workload.warmup ? durationSeconds(workload.warmup) : 1,
