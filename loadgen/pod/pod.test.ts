@@ -229,7 +229,9 @@ describe('the pod', () => {
       signal: AbortSignal.timeout(50_000),
     });
     await loading.promise;
-    await sleep(500);
+    // Once more is asked, both are at it.
+    const before = stub.seen.length;
+    while (stub.seen.length < before + 20) await sleep(20);
     other.child.kill('SIGKILL');
     expect(await ended).toMatchObject({
       type: 'failed',
