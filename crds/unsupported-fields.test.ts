@@ -14,7 +14,6 @@ describe('fields this version cannot do', () => {
       'spec.target.kubernetes.storageClassName',
       'spec.target.kubernetes.nodeSelector',
       'spec.target.kubernetes.tolerations',
-      'spec.loadgen',
       'spec.judge.llm',
       'spec.budget.cost',
       'spec.parallelism',

@@ -3,6 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 import { destination, pino } from 'pino';
 import { errorText } from './job-error.ts';
 import { localAccess } from './net/access.ts';
+import { ipcWire, type IpcPort } from './peers/ipc-wire.ts';
+import { PeerLink } from './peers/link.ts';
 import { lineWriter } from './publish.ts';
 import { EXIT, runJob } from './run-job.ts';
 
@@ -13,6 +15,8 @@ export interface ProcessPort {
   stdin: Readable;
   stdout: Writable;
   on(event: 'SIGTERM' | 'SIGINT' | 'disconnect', listener: () => void): unknown;
+  /** The IPC channel to whoever started it, where there is one. */
+  ipc?: IpcPort;
 }
 
 const HELP = `node loadgen/main.ts [JOB.json]
@@ -65,6 +69,8 @@ export async function runProcess(
     port.stdin.on('end', stop('standard input has ended')).on('error', stop('standard input broke')).resume();
   }
   const publish = lineWriter(port.stdout);
+  const [pod, pods] = [Number(port.env.QDRANT_BENCH_POD ?? 0), Number(port.env.QDRANT_BENCH_PODS ?? 1)];
+  const peers = pods > 1 && port.ipc ? new PeerLink({ wire: ipcWire(port.ipc), pod, pods }) : undefined;
   const gone = new Promise<number>((resolve) => {
     abort.signal.addEventListener('abort', () => setTimeout(resolve, GRACE_MS, EXIT.terminated).unref(), {
       once: true,
@@ -76,8 +82,13 @@ export async function runProcess(
     signal: abort.signal,
     note: (note: string) => log.info(note),
     access: localAccess(port.env),
+    ...(peers ? { peers } : {}),
   };
-  return await Promise.race([runJob(text, context), gone]);
+  try {
+    return await Promise.race([runJob(text, context), gone]);
+  } finally {
+    peers?.close();
+  }
 }
 
 const GRACE_MS = 3000;

@@ -150,12 +150,16 @@ export const prepareJobSchema = z.strictObject({
 });
 export type PrepareJob = z.output<typeof prepareJobSchema>;
 
+/** Load generators that share a job: 1 if left out. */
+const pods = z.int().min(1).max(64).optional();
+
 /** Upload into a fresh collection, wait until it is ready, measure recall of every planned search, load the best. */
 export const measureJobSchema = z.strictObject({
   kind: z.literal('Measure'),
   run: z.string().max(128),
   attempt: z.int().min(1),
   seed: z.int().min(0),
+  pods,
   endpoint: endpointSchema,
   isolation: isolationSchema.optional(),
   /** Folder of the prepared dataset, from the Prepare job. */
@@ -185,6 +189,7 @@ export type MeasureJob = z.output<typeof measureJobSchema>;
 export const finalsJobSchema = z.strictObject({
   kind: z.literal('Finals'),
   seed: z.int().min(0),
+  pods,
   datasetDir: z.string().max(4096),
   limit: z.int().min(1).max(1000),
   workload: workloadSchema.optional(),

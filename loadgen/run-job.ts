@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { errorText, JobError } from './job-error.ts';
 import { runFinalsJob } from './jobs/finals-job.ts';
+import { runFollowerJob } from './jobs/follower-job.ts';
 import { runMeasureJob } from './jobs/measure-job.ts';
 import { runPrepareJob } from './jobs/prepare-job.ts';
 import type { JobContext } from './jobs/deps.ts';
+import { Leader } from './peers/barrier.ts';
 import { jobSchema, type FailedMessage, type Job } from './protocol.ts';
 import { RestError } from './rest.ts';
 
@@ -12,14 +14,18 @@ export const EXIT = { done: 0, failed: 1, terminated: 143 } as const;
 
 /**
  * Carries out one job, given as JSON text, and publishes everything it finds, ending with `done` or `failed`; nothing is
- * published after the signal.
+ * published after the signal. One that shares a job and does not lead publishes nothing.
  * @returns the exit code.
  */
 export async function runJob(text: string, context: JobContext): Promise<number> {
+  const { peers } = context;
+  const follows = peers !== undefined && peers.pod > 0;
   try {
-    await dispatch(parseJob(text), context);
+    const job = parseJob(text);
+    if (follows && job.kind !== 'Prepare') await runFollowerJob(job, peers, context);
+    else await lead(job, context);
     context.signal.throwIfAborted();
-    await context.publish({ type: 'done' });
+    if (!follows) await context.publish({ type: 'done' });
     return EXIT.done;
   } catch (error) {
     if (context.signal.aborted) return EXIT.terminated;
@@ -27,8 +33,20 @@ export async function runJob(text: string, context: JobContext): Promise<number>
     context.note(
       `${failed.reason}: ${error instanceof JobError ? failed.message : ((error as Error).stack ?? failed.message)}`,
     );
-    await context.publish(failed);
+    // Whoever leads has heard of it, or is gone: then its end says so.
+    if (!follows) await context.publish(failed);
     return EXIT.failed;
+  }
+}
+
+/** Carries the job out; where others share it, they may go when it is over, however it ends. */
+async function lead(job: Job, context: JobContext): Promise<void> {
+  if (!context.peers) return dispatch(job, context);
+  const leader = new Leader(context.peers, context.signal);
+  try {
+    await dispatch(job, { ...context, leader });
+  } finally {
+    if (!context.signal.aborted) await leader.end();
   }
 }
 

@@ -4,6 +4,7 @@ import type { NatsBus } from './bus/nats-bus.ts';
 import { addressSettings, type OperatorConfig } from './config.ts';
 import { datasetCredentials, readApiKey } from './installation/credential-secret.ts';
 import { checkSourceClaims } from './installation/source-claims.ts';
+import { withLoadgen } from './jobs/kubernetes/job-objects.ts';
 import { KubernetesJobRunner } from './jobs/kubernetes/kubernetes-job-runner.ts';
 import { sampleSurroundings, surroundings } from './nodes/surroundings.ts';
 import { LABELS, type SweepRef } from './owned/sweep-ref.ts';
@@ -26,15 +27,18 @@ export function worldMaker(config: OperatorConfig, kube: KubeClient, bus: NatsBu
       bus,
       sweep: ref,
       log: child,
-      settings: {
-        image: config.QDRANT_BENCH_LOADGEN_IMAGE,
-        imagePullPolicy: config.QDRANT_BENCH_IMAGE_PULL_POLICY,
-        natsUrl: config.QDRANT_BENCH_NATS_URL,
-        addresses: addressSettings(config),
-        resources: config.QDRANT_BENCH_LOADGEN_RESOURCES,
-        datasetStorage: config.QDRANT_BENCH_DATASET_STORAGE,
-        deadlineSeconds: config.QDRANT_BENCH_JOB_DEADLINE_SECONDS,
-      },
+      settings: withLoadgen(
+        {
+          image: config.QDRANT_BENCH_LOADGEN_IMAGE,
+          imagePullPolicy: config.QDRANT_BENCH_IMAGE_PULL_POLICY,
+          natsUrl: config.QDRANT_BENCH_NATS_URL,
+          addresses: addressSettings(config),
+          resources: config.QDRANT_BENCH_LOADGEN_RESOURCES,
+          datasetStorage: config.QDRANT_BENCH_DATASET_STORAGE,
+          deadlineSeconds: config.QDRANT_BENCH_JOB_DEADLINE_SECONDS,
+        },
+        spec.loadgen,
+      ),
       onPod: ({ job, state }) => {
         child.info({ job, ...state }, 'pod');
         onWait(`the pod of Job ${job}`, state.kind === 'Starting' && !state.passing ? state.why : undefined);

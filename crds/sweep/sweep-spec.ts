@@ -8,14 +8,21 @@ import { retention } from '../common/retention.ts';
 import { target } from '../common/target.ts';
 import { mutable } from '../mutability.ts';
 import { withRule } from '../rules.ts';
-import { notYet, notYetWhen } from '../support.ts';
+import { notYetWhen } from '../support.ts';
 import { dataset } from './dataset.ts';
 import { constraints, NEED_SATURATION, objectives } from './goal.ts';
 import { workload } from './workload.ts';
 
 const loadgen = z
   .strictObject({
-    pods: z.int().min(1).max(64).optional().describe('Pods that load is offered from, together. Default 1.'),
+    pods: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Pods that load is offered from, together: they start each window at one moment, and what they measure is added up. One that is lost ends the attempt. They read one volume: where its storage class cannot be mounted on several nodes, they share a node. Default 1.',
+      ),
     resources: resources('CPU and memory of each.').optional(),
     nodeSelector: nodeSelector('Labels of the nodes they may run on.').optional(),
     tolerations: tolerations('Taints of nodes they may run on.').optional(),
@@ -48,7 +55,7 @@ export const sweepSpecSchema = mutable(
       retention: retention.optional(),
       dataset,
       workload: workload.optional(),
-      loadgen: notYet(loadgen),
+      loadgen: loadgen.optional(),
       quantizations: quantizations.optional(),
       parameters: parameters('What may vary. Omitted: a space chosen from the dataset.').optional(),
       constraints: constraints.optional(),

@@ -20,6 +20,23 @@ export class MixedRecall {
     (this.#tallies[name] as RecallTally).add(question - name * this.#rows, recall);
   }
 
+  /** Questions that were answered: number, how often, summed recall. */
+  entries(): [question: number, times: number, recall: number][] {
+    return this.#tallies.flatMap((tally, name) =>
+      tally.entries().map(([row, times, recall]): [number, number, number] => [name * this.#rows + row, times, recall]),
+    );
+  }
+
+  /** Takes in what another has counted, of the same questions. @throws {RangeError} of a question there is not. */
+  absorb(entries: readonly (readonly [question: number, times: number, recall: number])[]): void {
+    for (const [question, times, recall] of entries) {
+      const name = Math.floor(question / this.#rows);
+      const tally = this.#tallies[name];
+      if (!tally) throw new RangeError(`question ${question} is none of ${this.#tallies.length * this.#rows}`);
+      tally.add(question - name * this.#rows, recall, times);
+    }
+  }
+
   of(name: number): RecallEstimate | undefined {
     return this.#tallies[name]?.estimate();
   }

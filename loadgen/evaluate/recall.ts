@@ -61,19 +61,30 @@ export interface RecallEstimate {
 
 /** Collects recall by query; the query, not the request, is the unit of the statistics. */
 export class RecallTally {
+  readonly queries: number;
   readonly #sums: Float64Array;
   readonly #counts: Uint32Array;
 
   constructor(queries: number) {
+    this.queries = queries;
     this.#sums = new Float64Array(queries);
     this.#counts = new Uint32Array(queries);
   }
 
-  /** NaN, of a query without a right answer, is left out. */
-  add(query: number, recall: number): void {
+  /** @param times how many answers' recall is summed up in `recall`; NaN, of a query without a right answer, is left out. */
+  add(query: number, recall: number, times = 1): void {
     if (Number.isNaN(recall)) return;
     this.#sums[query] = (this.#sums[query] as number) + recall;
-    this.#counts[query] = (this.#counts[query] as number) + 1;
+    this.#counts[query] = (this.#counts[query] as number) + times;
+  }
+
+  /** Queries that were answered: number, how often, summed recall. */
+  entries(): [query: number, times: number, recall: number][] {
+    const entries: [number, number, number][] = [];
+    this.#counts.forEach((times, query) => {
+      if (times > 0) entries.push([query, times, this.#sums[query] as number]);
+    });
+    return entries;
   }
 
   /** Mean recall by query; NaN where it was not asked. */

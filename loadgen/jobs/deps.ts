@@ -1,4 +1,6 @@
 import type { Access } from '../net/access.ts';
+import type { Leader } from '../peers/barrier.ts';
+import type { PeerLink } from '../peers/link.ts';
 import type { Publish } from '../protocol.ts';
 
 /** What every job is given besides itself. */
@@ -9,4 +11,8 @@ export interface JobContext {
   signal: AbortSignal;
   /** What may be reached of what the job names. */
   access: Access;
+  /** The other load generators of this job, where there are any. */
+  peers?: PeerLink;
+  /** Of the one among them that leads. */
+  leader?: Leader;
 }

@@ -32,7 +32,10 @@ export function finalTurns(job: Pick<FinalsJob, 'arms' | 'repeats' | 'done'>): F
 }
 
 /** Measures finished builds again, each arm as often as asked. Publishes a `search` of stage Final after each. */
-export async function runFinalsJob(job: FinalsJob, { publish, signal, note, access }: JobContext): Promise<void> {
+export async function runFinalsJob(
+  job: FinalsJob,
+  { publish, signal, note, access, leader }: JobContext,
+): Promise<void> {
   const turns = finalTurns(job);
   const dataset = await openDataset(job.datasetDir);
   const progress = new Progress(publish);
@@ -41,7 +44,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
     makeIsolator(job.isolation, pid, note),
   );
   const benches = job.arms.map(
-    ({ endpoint }) =>
+    ({ endpoint }, arm) =>
       new SearchBench({
         endpoint,
         rules: endpointRules(endpoint, access),
@@ -52,6 +55,7 @@ export async function runFinalsJob(job: FinalsJob, { publish, signal, note, acce
         seed: job.seed,
         serverCores: job.isolation?.serverCores.length,
         connections: connectionsFor(job.rules),
+        together: leader && { leader, arm },
         signal,
         vectors,
       }),

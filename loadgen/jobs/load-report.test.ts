@@ -28,6 +28,7 @@ const measured: WindowMeasurement = {
   lateness: histogram(),
   ownLateness: histogram(),
   cappedShare: 0,
+  startedAt: 0,
   meanInFlight: 0.2,
   parts: [],
   own: {

@@ -133,6 +133,7 @@ function givenLimit(result: LoadResult): { reason: Reason; message: string } | u
   if (outcome.kind !== 'Measured') return undefined;
   const { load, breach } = outcome;
   if (lastLimit !== undefined) {
+    if (result.skewed) return { reason: 'StartSkew', message: lastLimit };
     return {
       reason: 'ClientLimited',
       message: `with ${loadLabel(load)}, ${lastLimit}; give it a core of its own, or a machine of its own`,
@@ -157,6 +158,7 @@ function limitedBy(result: LoadResult): { reason: Reason; message: string } | un
     case 'Found':
       return unsteady(result);
     case 'ClientLimited':
+      if (result.skewed) return { reason: 'StartSkew', message: `${lastLimit}, at ${rate(outcome.rate)}` };
       return {
         reason: 'ClientLimited',
         message:
@@ -190,7 +192,7 @@ function rate(value: number): string {
 
 /** The seconds of a window for charts. */
 export function seriesMessages(report: WindowReport, search: string, repeat: number): SeriesMessage[] {
-  return report.measured.series.map((point) => ({
+  return report.measured.series.map(({ latency: _, ...point }) => ({
     type: 'series',
     search,
     repeat,

@@ -176,6 +176,7 @@ async function measure(job: MeasureJob, dataset: Dataset, progress: Progress, co
     seed: job.seed,
     serverCores: job.isolation?.serverCores.length,
     connections: connectionsFor(job.rules),
+    together: context.leader && { leader: context.leader, arm: 0 },
     signal,
   });
   try {

@@ -15,7 +15,9 @@ import type { SaturationOptions } from '../load/saturation.ts';
 import { ProcessStats } from '../load/server-stats.ts';
 import { compileWorkload, PLAIN_WORKLOAD, questionBodies, type CompiledWorkload } from '../load/workload.ts';
 import { windowWrites } from '../load/writes.ts';
+import { playShare, type Means, type WindowOrder } from '../load/window-order.ts';
 import type { AddressRules } from '../net/address-rules.ts';
+import type { Leader, PlayPrepared } from '../peers/barrier.ts';
 import type { Endpoint, LoadRules, Workload } from '../protocol.ts';
 import { collectionPath, Rest } from '../rest.ts';
 import { namedMetrics, recallMetrics, type AskedQuery } from './workload-report.ts';
@@ -63,6 +65,7 @@ export class SearchBench {
   readonly #stats: ProcessStats | undefined;
   readonly #concurrency: number;
   readonly #connections: number;
+  readonly #together: { leader: Leader; arm: number } | undefined;
   readonly #signal: AbortSignal;
   #warm = false;
 
@@ -80,6 +83,8 @@ export class SearchBench {
     /** Cores the engine has, where known. */
     serverCores: number | undefined;
     signal: AbortSignal;
+    /** Has other load generators offer their share; `arm` is which of the job's collections this is. */
+    together?: { leader: Leader; arm: number } | undefined;
     /** Connections that the load needs, where that is more than usual. */
     connections?: number;
     /** Encoded queries, when several benches share a dataset. */
@@ -98,6 +103,7 @@ export class SearchBench {
     this.#seed = seed;
     this.#signal = signal;
     this.#vectors = options.vectors ?? encodeQueries(dataset);
+    this.#together = options.together;
     this.#connections = Math.max(CONNECTIONS, options.connections ?? 0);
     const workload = options.workload ?? PLAIN_WORKLOAD;
     this.#workload = compileWorkload(dataset, workload, { seed, vectors: this.#vectors });
@@ -219,21 +225,22 @@ export class SearchBench {
     onWindow: (report: WindowReport) => void | Promise<void>,
   ): Promise<LoadResult> {
     await this.#prepareWrites();
-    const { order, named } = this.#workload;
+    const means = this.#means(params);
+    const together = this.#together;
     const result = await loadSearch({
-      client: this.#client,
+      ...means,
       connections: this.#connections,
-      bodies: questionBodies(this.#workload, this.#vectors, this.#limit, params),
-      order,
-      named,
-      writes: this.#windowWrites(),
-      limit: this.#limit,
-      answers: this.#answers(),
       rules,
       saturation,
-      seed: this.#seed,
-      signal: this.#signal,
       onWindow,
+      ...(together
+        ? {
+            play: (order: WindowOrder) =>
+              together.leader.play({ arm: together.arm, params: { ...params } }, order, (asked, share) =>
+                playShare(asked, means, share),
+              ),
+          }
+        : {}),
       ...(unloadedService === undefined ? {} : { unloadedService }),
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
@@ -272,6 +279,26 @@ export class SearchBench {
     return async (window) => {
       if (writes.deletes) await extras.replenish(this.#rest, this.#endpoint.collection, this.#signal);
       return windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
+    };
+  }
+
+  /** Offers this generator's share of windows that another one leads. */
+  sharer(params: Readonly<Record<string, unknown>>): PlayPrepared {
+    const means = this.#means(params);
+    return (order, share) => playShare(order, means, share);
+  }
+
+  #means(params: Readonly<Record<string, unknown>>): Means {
+    return {
+      client: this.#client,
+      bodies: questionBodies(this.#workload, this.#vectors, this.#limit, params),
+      order: this.#workload.order,
+      named: this.#workload.named,
+      writes: this.#windowWrites(),
+      limit: this.#limit,
+      answers: this.#answers(),
+      seed: this.#seed,
+      signal: this.#signal,
     };
   }
 

@@ -39,6 +39,16 @@ export class AnswerTally {
     this.#recall.add(question, (this.#counters[name] as RecallCounter).recall(row, ids));
   };
 
+  /** What was counted, question by question: number, how often, summed recall. */
+  entries(): [question: number, times: number, recall: number][] {
+    return this.#recall.entries();
+  }
+
+  /** Takes in what another load generator has counted, of the same questions. */
+  absorb(entries: readonly (readonly [question: number, times: number, recall: number])[]): void {
+    this.#recall.absorb(entries);
+  }
+
   /** Of all named queries by their weights. */
   estimate(): RecallEstimate | undefined {
     return this.#recall.estimate();

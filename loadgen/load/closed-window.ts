@@ -20,10 +20,11 @@ export interface ClosedWindowPlan extends Pick<
   | 'onAnswer'
   | 'onSecond'
   | 'signal'
+  | 'shared'
 > {
   /** Clients that each wait for their answer before they ask again. */
   concurrency: number;
-  /** Answers expected in all: how finely the window is looked at. */
+  /** Answers expected of all generators that share the window: how finely it is looked at. */
   expected: number;
 }
 
@@ -41,7 +42,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
   const asked = new Uint32Array(concurrency);
   const response = new LatencyHistogram();
   const errors: Record<string, number> = {};
-  const series = new Series(plan.seconds, () => 0, plan.onSecond);
+  const series = new Series(plan.seconds, () => 0, { keep: plan.shared, onPoint: plan.onSecond });
   const parts = new SubWindows(leadMs, endMs, (plan.expected * (endMs - leadMs)) / endMs);
   let begin = 0;
   let sent = 0;
@@ -124,6 +125,7 @@ export async function runClosedWindow(plan: ClosedWindowPlan): Promise<WindowMea
   return {
     rate: completed / seconds,
     seconds,
+    startedAt: begin,
     scheduled: counted,
     sent: counted,
     sentInAll: sent,

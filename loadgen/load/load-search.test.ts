@@ -23,6 +23,7 @@ function played(order: WindowOrder, response: (part: number, length: number) => 
   return {
     rate,
     seconds,
+    startedAt: 0,
     scheduled: rate * seconds,
     sent: rate * seconds,
     sentInAll: rate * seconds,

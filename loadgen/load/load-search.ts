@@ -6,7 +6,14 @@ import { nextStep, startSaturation, type Outcome, type SaturationOptions, type W
 import { PeakMemory, type ProcessStats } from './server-stats.ts';
 import { SOAK_TOLERANCE, TOLERANCE, unsteadiness } from './stationarity.ts';
 import { clientLimit } from './validity.ts';
-import { playShare, type Means, type PlayWindow, type WindowOrder } from './window-order.ts';
+import {
+  playShare,
+  type Means,
+  type PlayedWindow,
+  type PlayWindow,
+  type StartSkew,
+  type WindowOrder,
+} from './window-order.ts';
 import { judgeWindow, type Breach } from './window-rules.ts';
 import { judgeWrites, writesLimit } from './writes.ts';
 
@@ -52,6 +59,8 @@ export interface LoadResult {
   /** The last window's breach and client limit: why it ended as it did. */
   lastBreach?: Breach;
   lastLimit?: string;
+  /** The limit was that the generators did not start together. */
+  skewed?: true;
   /** Why the published window must not be: it did not stand still. */
   unsteady?: string;
   /** The published window, or the last one: what the load generator itself went through. */
@@ -63,6 +72,8 @@ export interface LoadResult {
   seconds: number;
 }
 
+/** A given load whose generators did not start together is offered again, up to so many times in all. */
+const MAX_STARTS = 3;
 /** Windows of twice and four times the length in which a trend must last to be one. */
 const LONGER_WINDOWS = 2;
 
@@ -124,7 +135,10 @@ async function offer(plan: LoadPlan, load: MeasuredOutcome['load']): Promise<Loa
   const windows = new Windows(plan);
   try {
     const order = load.kind === 'Open' ? openOrder(plan, load, 'Full', windows) : closedOrder(plan, load, windows);
-    const { breach, limit, published } = await windows.run(order, 'Full');
+    let { breach, limit, published } = await windows.run(order, 'Full');
+    for (let again = 1; windows.skewed && again < MAX_STARTS; again += 1) {
+      ({ breach, limit, published } = await windows.run(order, 'Full'));
+    }
     return windows.result(
       { kind: 'Measured', load, ...(breach ? { breach } : {}) },
       { window: published, lastBreach: breach, lastLimit: limit, unsteady: unsteadyUnder(load, published.measured) },
@@ -148,6 +162,8 @@ class Windows {
   readonly #memory: PeakMemory | undefined;
   readonly #errors: Record<string, number> = {};
   #last: WindowMeasurement | undefined;
+  /** Whether the last window's limit was that generators did not start together. */
+  skewed = false;
   requests = 0;
   number = 0;
 
@@ -168,7 +184,9 @@ class Windows {
     this.requests += measured.sentInAll;
     for (const [name, count] of Object.entries(measured.errors)) this.#errors[name] = (this.#errors[name] ?? 0) + count;
     const breach = judgeWindow(measured, plan.rules) ?? judgeWrites(measured.writes, plan.rules);
-    const limit = writesLimit(measured.writes) ?? limitOf(measured, breach, plan);
+    const apart = skewLimit(played.skew, measured.seconds);
+    const limit = apart ?? writesLimit(measured.writes) ?? limitOfAny(played, breach, plan);
+    this.skewed = apart !== undefined;
     await plan.onWindow?.({
       number: this.number,
       kind,
@@ -211,6 +229,7 @@ class Windows {
       ...(window ? { window } : {}),
       ...(lastBreach ? { lastBreach } : {}),
       ...(lastLimit === undefined ? {} : { lastLimit }),
+      ...(this.skewed ? { skewed: true as const } : {}),
       ...(unsteady === undefined ? {} : { unsteady }),
       ...(last ? { last } : {}),
       ...(peakMemory === undefined ? {} : { peakMemory }),
@@ -220,6 +239,30 @@ class Windows {
   stop(): void {
     this.#memory?.stop();
   }
+}
+
+/** Starts that lie further apart than this share of the counted time, and than a timer's grain, spoil a window. */
+const MAX_SKEW_SHARE = 0.05;
+const SKEW_GRAIN = 10;
+
+/** Why a window was not offered by all generators at once, if so: apart by their clocks, or too unsure to tell. */
+export function skewLimit(skew: StartSkew | undefined, seconds: number): string | undefined {
+  if (!skew) return undefined;
+  const bound = Math.max(SKEW_GRAIN, MAX_SKEW_SHARE * seconds * 1000);
+  const { milliseconds, uncertainty } = skew;
+  if (milliseconds <= bound && uncertainty <= bound) return undefined;
+  const shown = `${milliseconds.toFixed(1)} ms apart (± ${uncertainty.toFixed(1)} ms)`;
+  return `the load generators started ${shown}, where ${bound.toFixed(0)} ms are allowed`;
+}
+
+/** Of several generators any one may have been the limit: theirs is no mean. */
+function limitOfAny(played: PlayedWindow, breach: Breach | undefined, plan: LoadPlan): string | undefined {
+  if (!played.pods) return limitOf(played.measured, breach, plan);
+  for (const [pod, measured] of played.pods.entries()) {
+    const limit = limitOf(measured, breach, plan);
+    if (limit !== undefined) return `of ${played.pods.length} load generators, number ${pod}: ${limit}`;
+  }
+  return undefined;
 }
 
 function limitOf(measured: WindowMeasurement, breach: Breach | undefined, plan: LoadPlan): string | undefined {

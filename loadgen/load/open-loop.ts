@@ -49,6 +49,10 @@ export interface WindowPlan {
   /** Told of each second that is over. */
   onSecond?: ((point: SeriesPoint) => void) | undefined;
   signal?: AbortSignal;
+  /** Counted requests of all generators that share the window: how finely it is looked at. Default: its own. */
+  expected?: number;
+  /** Whether the series is to be merged with others'. */
+  shared?: boolean;
 }
 
 /** What one window of open-loop load showed. Times in ms. */
@@ -56,6 +60,8 @@ export interface WindowMeasurement {
   rate: number;
   /** Seconds counted: without the lead. */
   seconds: number;
+  /** When the window began, by this process's monotonic clock, ms. */
+  startedAt: number;
   /** Requests scheduled within the counted time, and those of them ever sent. */
   scheduled: number;
   sent: number;
@@ -122,8 +128,8 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   const { rates } = plan;
   const offered = (from: number, to: number): number =>
     rates ? (rates.expected(Math.min(to, rates.seconds)) - rates.expected(from)) / (to - from) : plan.rate;
-  const series = new Series(plan.seconds, offered, plan.onSecond);
-  const parts = new SubWindows(leadMs, endMs, counted);
+  const series = new Series(plan.seconds, offered, { keep: plan.shared, onPoint: plan.onSecond });
+  const parts = new SubWindows(leadMs, endMs, plan.expected ?? counted);
   let begin = 0;
   let due = 0;
   let sent = 0;
@@ -239,6 +245,7 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
   return {
     rate: plan.rate,
     seconds: span,
+    startedAt: begin,
     scheduled,
     sent: Math.max(0, sent - firstCounted),
     sentInAll: sent,

@@ -18,11 +18,7 @@ describe('the series of a window', () => {
 
   it('tells of each point the moment it is over', () => {
     const heard: SeriesPoint[] = [];
-    const series = new Series(
-      5,
-      () => 1,
-      (point) => heard.push(point),
-    );
+    const series = new Series(5, () => 1, { onPoint: (point) => heard.push(point) });
     series.record(10, 5);
     series.record(999, undefined);
     expect(heard).toEqual([]);

@@ -4,7 +4,10 @@ import { LatencyHistogram } from './histogram.ts';
 export type SeriesPoint = Pick<
   SeriesMessage,
   'second' | 'offeredRate' | 'achievedRate' | 'latencyP50' | 'latencyP95' | 'latencyP99' | 'errors'
->;
+> & {
+  /** What the percentiles are of, where it will be merged with others'. */
+  latency?: LatencyHistogram;
+};
 
 /** Points of a window at most: longer ones have points of several seconds. */
 export const MAX_POINTS = 600;
@@ -17,7 +20,8 @@ export class Series {
   readonly #step: number;
   readonly #offered: (from: number, to: number) => number;
   readonly #points: SeriesPoint[] = [];
-  readonly #latency = new LatencyHistogram();
+  readonly #keep: boolean;
+  #latency = new LatencyHistogram();
   #index = 0;
   #completed = 0;
   #errors = 0;
@@ -26,10 +30,15 @@ export class Series {
 
   /**
    * @param offered the mean rate (1/s) offered between two times, seconds from the window's beginning.
-   * @param onPoint told of each point the moment it is over.
+   * @param options `keep`: each point keeps its histogram, to be merged; `onPoint`: told of each the moment it is over.
    */
-  constructor(seconds: number, offered: (from: number, to: number) => number, onPoint?: (point: SeriesPoint) => void) {
-    this.#onPoint = onPoint;
+  constructor(
+    seconds: number,
+    offered: (from: number, to: number) => number,
+    options: { keep?: boolean | undefined; onPoint?: ((point: SeriesPoint) => void) | undefined } = {},
+  ) {
+    this.#keep = options.keep ?? false;
+    this.#onPoint = options.onPoint;
     this.#step = Math.max(1, Math.ceil(seconds / MAX_POINTS));
     this.#offered = offered;
   }
@@ -61,11 +70,13 @@ export class Series {
         latencyP95: this.#latency.percentile(95),
         latencyP99: this.#latency.percentile(99),
         errors: this.#errors,
+        ...(this.#keep ? { latency: this.#latency } : {}),
       };
       this.#points.push(point);
       this.#onPoint?.(point);
     }
-    this.#latency.hdr.reset();
+    if (this.#keep) this.#latency = new LatencyHistogram();
+    else this.#latency.hdr.reset();
     this.#completed = 0;
     this.#errors = 0;
     this.#index = next;

@@ -107,12 +107,13 @@ export async function playShare(
     onAnswer: tally.add,
     named: means.named,
     writes,
+    shared: pods > 1,
     ...(signal ? { signal } : {}),
   };
   let measured: WindowMeasurement;
   if (load.kind === 'Closed') {
-    const concurrency = Math.ceil((load.concurrency - pod) / pods);
-    measured = await runClosedWindow({ ...common, concurrency, expected: load.expected / pods });
+    const concurrency = Math.max(0, Math.ceil((load.concurrency - pod) / pods));
+    measured = await runClosedWindow({ ...common, concurrency, expected: load.expected });
   } else {
     const rates = profileRate(load.profile, load.rate, order.leadSeconds, order.seconds - order.leadSeconds);
     const arrivals = arrivalsOf({ kind: load.arrivals, rates, seed: means.seed, stream: order.stream, pod, pods });
@@ -122,6 +123,7 @@ export async function playShare(
       rate: load.rate / pods,
       rates: rates.scaled(1 / pods),
       limit: means.limit,
+      expected: rates.total - rates.expected(order.leadSeconds),
       maxInFlight: Math.ceil(order.maxInFlight / pods),
       maxBacklog: order.maxBacklog / pods,
       // What one of several sees says nothing certain of all.

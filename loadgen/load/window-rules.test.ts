@@ -25,6 +25,7 @@ function measurement(overrides: Partial<WindowMeasurement> = {}): WindowMeasurem
     lateness: empty,
     ownLateness: empty,
     cappedShare: 0,
+    startedAt: 0,
     meanInFlight: 0.2,
     parts: [],
     own: {

@@ -15,6 +15,9 @@ export interface PodConfig {
   natsCreds: string;
   address: JobAddress;
   podUid: string;
+  /** Which of how many pods that share the job. */
+  pod: number;
+  pods: number;
   /** What the installation lets a user's URLs lead to. */
   access: Access;
   /** For the log: whose job this is. */
@@ -33,7 +36,7 @@ const MAX_CREDS_BYTES = 65_536;
 /**
  * Reads the job file named by the first argument, and the environment: QDRANT_BENCH_NATS_URL, QDRANT_BENCH_NATS_CREDS (a
  * path), QDRANT_BENCH_NAMESPACE, QDRANT_BENCH_JOB, QDRANT_BENCH_POD_UID. May be left out: QDRANT_BENCH_SWEEP, and
- * QDRANT_BENCH_ADDRESSES_ALLOW and _DENY: then only the public internet may be reached, and a Qdrant of our own.
+ * QDRANT_BENCH_PODS, with which goes JOB_COMPLETION_INDEX: then it is the only one; QDRANT_BENCH_ADDRESSES_ALLOW and _DENY: then only the public internet may be reached, and a Qdrant of our own.
  * @throws {ConfigError}
  */
 export async function readConfig(
@@ -52,6 +55,8 @@ export async function readConfig(
   const address = { namespace: required(env, 'QDRANT_BENCH_NAMESPACE'), job: required(env, 'QDRANT_BENCH_JOB') };
   const podUid = required(env, 'QDRANT_BENCH_POD_UID');
   const rules = rulesOf(env);
+  const pods = wholeNumber(env, 'QDRANT_BENCH_PODS', 1, 64, '1');
+  const pod = pods === 1 ? 0 : wholeNumber(env, 'JOB_COMPLETION_INDEX', 0, pods - 1);
   try {
     checkJobAddress(address);
     messageId(address, podUid, 1);
@@ -66,9 +71,26 @@ export async function readConfig(
     natsCreds: await readText(credsPath, 'QDRANT_BENCH_NATS_CREDS', MAX_CREDS_BYTES),
     address,
     podUid,
+    pod,
+    pods,
     access: { rules, files: false, claims: CLAIMS_DIR, env },
     sweep: env['QDRANT_BENCH_SWEEP'],
   };
+}
+
+function wholeNumber(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  min: number,
+  max: number,
+  otherwise?: string,
+): number {
+  const text = env[name] ?? otherwise ?? required(env, name);
+  const value = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new ConfigError(
+    `${name} is ${JSON.stringify(text.slice(0, 20))}: expected a whole number from ${min} to ${max}`,
+  );
 }
 
 function rulesOf(env: Readonly<Record<string, string | undefined>>): Access['rules'] {

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, credsAuthenticator, ErrorCode, Events, NatsError, type NatsConnection } from 'nats';
-import { inboxPrefix, MAX_MESSAGE_BYTES, messageId, subjectOf, type JobAddress } from '../../operator/bus/subjects.ts';
+import { z } from 'zod';
+import {
+  inboxPrefix,
+  MAX_MESSAGE_BYTES,
+  messageId,
+  peerSubject,
+  subjectOf,
+  type JobAddress,
+} from '../../operator/bus/subjects.ts';
 import { errorText } from '../job-error.ts';
+import type { Wire } from '../peers/wire.ts';
 import type { Message, ProgressMessage, Publish } from '../protocol.ts';
 import { ConfigError } from './config.ts';
 
@@ -27,6 +36,8 @@ export interface PublisherOptions {
 
 export interface Publisher {
   publish: Publish;
+  /** To the other pods of the job, for the one of this number. */
+  wire: (pod: number) => Wire;
   /** Sends what is still on its way, for at most 2 s, and disconnects. */
   close(): Promise<void>;
 }
@@ -118,6 +129,34 @@ class NatsPublisher implements Publisher {
     return result;
   };
 
+  wire = (pod: number): Wire => ({
+    connected: () => this.#connected,
+    send: (to, text) => {
+      // What is said while NATS is away is said again.
+      if (!this.#connected) return;
+      try {
+        this.#connection.publish(peerSubject(this.#options.address, to), JSON.stringify({ from: pod, text }));
+      } catch {
+        // So is this.
+      }
+    },
+    listen: (onText) => {
+      this.#connection.subscribe(peerSubject(this.#options.address, pod), {
+        callback: (error, message) => {
+          if (error) {
+            this.#options.log.warn(
+              { error: errorText(error) },
+              'NATS does not let the pods of this job hear each other',
+            );
+            return;
+          }
+          const said = saidSchema.safeParse(parsed(message.string())).data;
+          if (said) onText(said.from, said.text);
+        },
+      });
+    },
+  });
+
   async close(): Promise<void> {
     if (this.#connected) await Promise.race([this.#connection.flush(), sleep(2000)]).catch(() => undefined);
     await this.#connection.close();
@@ -190,6 +229,16 @@ class NatsPublisher implements Publisher {
       }
     }
     this.#connected = false;
+  }
+}
+
+const saidSchema = z.strictObject({ from: z.int().min(0), text: z.string() });
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

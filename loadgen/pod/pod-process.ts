@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { pino, type DestinationStream, type Logger } from 'pino';
 import { errorText } from '../job-error.ts';
+import { PeerLink } from '../peers/link.ts';
 import { EXIT, runJob } from '../run-job.ts';
 import { ConfigError, idsOf, readConfig, type PodConfig } from './config.ts';
 import { connectPublisher, HandoverError } from './nats-publisher.ts';
@@ -24,6 +25,8 @@ Environment:
   QDRANT_BENCH_NAMESPACE   the Job's namespace
   QDRANT_BENCH_JOB         the Job's name
   QDRANT_BENCH_POD_UID     the pod's UID (metadata.uid)
+  QDRANT_BENCH_PODS        how many pods share the job (1 if left out); JOB_COMPLETION_INDEX, which Kubernetes sets, says
+                           which this is. Number 0 leads, and alone publishes
   QDRANT_BENCH_SWEEP       the sweep's name, for the log (may be left out)
   QDRANT_BENCH_ADDRESSES_ALLOW, QDRANT_BENCH_ADDRESSES_DENY
                            ranges (and host names, to allow), comma-separated: where a user's URLs may lead besides the
@@ -48,10 +51,14 @@ export interface PodPort {
 export interface PodTimes {
   connectSeconds?: number;
   handoverSeconds?: number;
+  /** ms without a word after which another pod is taken for dead. */
+  silence?: number;
 }
 
 /** ms from the signal until whatever does not heed it is left behind. */
 const GRACE_MS = 3000;
+/** ms of silence after which another pod is taken for dead: longer than it takes to notice that NATS does not answer. */
+const SILENCE_MS = 45_000;
 
 /**
  * The load generator as a pod: one job from a file, its messages to NATS, its log to standard output.
@@ -79,7 +86,13 @@ export async function runPod(port: PodPort, times: PodTimes = {}): Promise<numbe
   try {
     const config = await readConfig(port.argv, port.env);
     const { address, sweep, podUid } = config;
-    log = log.child({ ...address, podUid, ...(sweep === undefined ? {} : { sweep }), ...idsOf(config.job) });
+    log = log.child({
+      ...address,
+      podUid,
+      ...(sweep === undefined ? {} : { sweep }),
+      ...(config.pods > 1 ? { pod: config.pod } : {}),
+      ...idsOf(config.job),
+    });
     log.info('starting');
     const code = await Promise.race([carryOut(config, log, abort.signal, times), gone]);
     log.info({ code }, 'ended');
@@ -102,14 +115,19 @@ export async function runPod(port: PodPort, times: PodTimes = {}): Promise<numbe
 async function carryOut(config: PodConfig, log: Logger, signal: AbortSignal, times: PodTimes): Promise<number> {
   const { natsUrl: url, natsCreds: creds, address, podUid } = config;
   const publisher = await connectPublisher({ url, creds, address, podUid, log, signal, ...times });
+  const { pod, pods } = config;
+  const peers =
+    pods > 1 ? new PeerLink({ wire: publisher.wire(pod), pod, pods, silence: times.silence ?? SILENCE_MS }) : undefined;
   try {
     return await runJob(config.job, {
       publish: publisher.publish,
       note: (text) => log.info(text),
       signal,
       access: config.access,
+      ...(peers ? { peers } : {}),
     });
   } finally {
+    peers?.close();
     await publisher.close();
   }
 }

@@ -11,6 +11,7 @@ import type { JobAddress } from '../../operator/bus/subjects.ts';
 import type { Message } from '../protocol.ts';
 import { smallDataset, temporaryFolder } from '../testing/fixtures.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
+import { LatencyHistogram } from '../load/histogram.ts';
 import { ConfigError, idsOf, readConfig } from './config.ts';
 import { connectPublisher, HandoverError } from './nats-publisher.ts';
 import { runPod, type PodTimes } from './pod-process.ts';
@@ -136,6 +137,109 @@ describe('the pod', () => {
       'done',
     ]);
     expect((await pod.ended).log[0]).toMatchObject({ run: 'r1', attempt: 2, kind: 'Measure' });
+    await stub.close();
+  });
+
+  const shared = (url: string, datasetDir: string, windowSeconds: number) => ({
+    kind: 'Measure',
+    run: 'r1',
+    attempt: 1,
+    seed: 1,
+    pods: 2,
+    endpoint: { url, collection: 'c', own: true },
+    datasetDir,
+    limit: 5,
+    collectionBody: {},
+    searches: [{ id: 'default', search: {}, params: {}, load: 'Always' }],
+    rules: {
+      load: { kind: 'Open', arrivals: 'Constant', rate: 60, profile: 'Constant' },
+      recallMin: 0.9,
+      latency: [],
+      errorRateMax: 0,
+      windowSeconds,
+      windowRequests: 1,
+      warmupSeconds: 0.2,
+      loadedSearches: 1,
+    },
+    done: [],
+    readyTimeoutSeconds: 20,
+  });
+
+  it('shares a window with another pod of its job: one leads, both offer, what they measured is one', async () => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    const stub = await startStub();
+    const address = { namespace: 'pods', job: 'shared' };
+    const { jobPath, env } = await podFiles(folder.path, address, shared(stub.url, dir, 3));
+    const pods = [0, 1].map((index) =>
+      start([jobPath], { ...env, QDRANT_BENCH_PODS: '2', JOB_COMPLETION_INDEX: String(index) }),
+    );
+    const messages: Message[] = [];
+    await nats.bus().consume(address, {
+      onMessage: async (message) => void messages.push(message),
+      signal: AbortSignal.timeout(50_000),
+    });
+    for (const { code, log } of await Promise.all(pods.map(({ ended }) => ended))) {
+      expect(code).toBe(0);
+      expect(log.map(({ msg }) => msg)).toContain('starting');
+    }
+    expect((await Promise.all(pods.map(({ ended }) => ended))).map(({ log }) => log[0]?.pod)).toEqual([0, 1]);
+    const results = messages.filter(({ type }) => type !== 'progress' && type !== 'series');
+    expect(results.map(({ type }) => type)).toEqual(['built', 'search', 'search', 'done']);
+    const loaded = results[2] as Extract<Message, { type: 'search' }>;
+    // What a busy machine spoils says so, and why.
+    if (loaded.limited)
+      expect(['StartSkew', 'ClientLimited', 'Unstable', 'NoSustainableRate']).toContain(loaded.limited.reason);
+    // 3.2 s at 60/s: neither pod alone could have asked so many. A skewed window is asked again.
+    expect(loaded.load?.requests).toBeGreaterThanOrEqual(192);
+    expect((loaded.load?.requests ?? 0) % 192).toBe(0);
+    if (!loaded.limited) {
+      const response = LatencyHistogram.decode(loaded.load?.histograms?.response as string);
+      expect(response.count).toBe(180);
+      expect(loaded.load).toMatchObject({ kind: 'Open', offeredRate: 60 });
+    }
+    await stub.close();
+  });
+
+  it('ends Disrupted when another pod of its job dies under the load', async () => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path);
+    const stub = await startStub();
+    const address = { namespace: 'pods', job: 'lost' };
+    const { jobPath, env } = await podFiles(folder.path, address, shared(stub.url, dir, 30));
+    const other = start([jobPath], { ...env, QDRANT_BENCH_PODS: '2', JOB_COMPLETION_INDEX: '1' });
+    const out = new PassThrough();
+    out.resume();
+    const leading = runPod(
+      {
+        argv: ['node', 'main.ts', jobPath],
+        env: { ...env, QDRANT_BENCH_PODS: '2', JOB_COMPLETION_INDEX: '0' },
+        stdout: out,
+        on: () => undefined,
+      },
+      { silence: 3000 },
+    );
+    const loading = Promise.withResolvers<void>();
+    const searches: Message[] = [];
+    const ended = nats.bus().consume(address, {
+      onMessage: async (message) => {
+        if (message.type === 'search') searches.push(message);
+        if (message.type === 'search' && message.stage === 'Recall') loading.resolve();
+      },
+      signal: AbortSignal.timeout(50_000),
+    });
+    await loading.promise;
+    // Once more is asked, both are at it.
+    const before = stub.seen.length;
+    while (stub.seen.length < before + 20) await sleep(20);
+    other.child.kill('SIGKILL');
+    expect(await ended).toMatchObject({
+      type: 'failed',
+      reason: 'Disrupted',
+      message: expect.stringMatching(/^load generator 1 has been silent for \d+ s/) as string,
+    });
+    expect(await leading).toBe(1);
+    expect(searches).toHaveLength(1);
     await stub.close();
   });
 

@@ -58,7 +58,9 @@ describe('vector files', () => {
       await expect(readTruth('--ground-truth', path, 2, 1)).rejects.toThrow(/row 1 names neighbour -1/);
     });
     await withFile('g.fvecs', fvecs([[1]]), async (path) => {
-      await expect(readTruth('--ground-truth', path, 1, 1)).rejects.toThrow(/is of format fvecs; expected row numbers, as ivecs/);
+      await expect(readTruth('--ground-truth', path, 1, 1)).rejects.toThrow(
+        /is of format fvecs; expected row numbers, as ivecs/,
+      );
     });
   });
 

@@ -5,7 +5,7 @@ import { quiet, startBusServer, type BusServer } from '../../dev/nats/testing/bu
 import { busKeysFromSecret, busKeysToSecret, generateBusKeys, jobCredentials } from './auth.ts';
 import { BusError } from './bus.ts';
 import { NatsBus } from './nats-bus.ts';
-import { inboxPrefix, subjectOf, type JobAddress } from './subjects.ts';
+import { inboxPrefix, subjectOf, type JobAddress, peerSubject } from './subjects.ts';
 
 let nats: BusServer;
 let bus: NatsBus;
@@ -72,6 +72,27 @@ describe("a job's credentials", () => {
     connection.publish(subjectOf('series', a), '{}');
     await connection.flush();
     expect(heard).toEqual([]);
+  });
+
+  it('let the pods of one job speak with one another, and with those of no other', async () => {
+    const [first, second] = [await connectAs(a), await connectAs(a)];
+    const heard = complaints(first);
+    const hears = Promise.withResolvers<string>();
+    second.subscribe(peerSubject(a, 1), { callback: (_, message) => hears.resolve(message.string()) });
+    await second.flush();
+    first.publish(peerSubject(a, 1), 'hello');
+    expect(await hears.promise).toBe('hello');
+    const others = [b, { namespace: a.namespace, job: 'other' }];
+    for (const other of others) first.publish(peerSubject(other, 1), 'hello');
+    await first.flush();
+    while (heard.length < others.length) await sleep(10);
+    expect(heard).toEqual(['publish qb.peers.team-b.job.1', 'publish qb.peers.team-a.other.1']);
+    for (const subject of [peerSubject(b), peerSubject(others[1] as JobAddress, 0), 'qb.peers.>']) {
+      const refused = Promise.withResolvers<Error | null>();
+      first.subscribe(subject, { callback: (error) => refused.resolve(error) });
+      await first.flush();
+      expect((await refused.promise)?.message).toMatch(/Permissions Violation for Subscription/i);
+    }
   });
 
   it("cannot publish on another's subjects, in another namespace or the same", async () => {

@@ -13,7 +13,14 @@ import {
   type User,
 } from '@nats-io/jwt';
 import { BusError } from './bus.ts';
-import { inboxPrefix, MAX_MESSAGE_BYTES, STREAM_SUBJECTS, subjectOf, type JobAddress } from './subjects.ts';
+import {
+  inboxPrefix,
+  MAX_MESSAGE_BYTES,
+  peerSubject,
+  STREAM_SUBJECTS,
+  subjectOf,
+  type JobAddress,
+} from './subjects.ts';
 
 /**
  * Who may do what on NATS, by its decentralised JWT authentication: the server trusts one operator key, which signed
@@ -22,7 +29,7 @@ import { inboxPrefix, MAX_MESSAGE_BYTES, STREAM_SUBJECTS, subjectOf, type JobAdd
  * - `SYS`: the server's own; nobody has its key.
  * - `BENCH`: holds the streams. Its one user is our operator process.
  * - `JOBS`: the load generator's pods. It reaches two services of BENCH and nothing else: publishing on the streams'
- *   subjects. An account of its own, because JetStream answers to whatever reply subject a publisher names: in the
+ *   subjects. Within it, the pods of one job speak with one another, and with nobody else. An account of its own, because JetStream answers to whatever reply subject a publisher names: in the
  *   streams' account a pod could so speak for another job, or call the JetStream API with our rights.
  */
 export interface BusKeys {
@@ -130,8 +137,8 @@ export async function jobCredentials(
     throw new RangeError(`expiresAt ${String(expiresAt)} has passed: expected a time to come`);
   }
   const permissions: Partial<User> = {
-    pub: { allow: [subjectOf('results', address), subjectOf('series', address)] },
-    sub: { allow: [`${inboxPrefix(address)}.>`] },
+    pub: { allow: [subjectOf('results', address), subjectOf('series', address), peerSubject(address)] },
+    sub: { allow: [`${inboxPrefix(address)}.>`, peerSubject(address)] },
     subs: 8,
     payload: MAX_MESSAGE_BYTES,
     allowed_connection_types: ['STANDARD'],

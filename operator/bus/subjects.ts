@@ -3,6 +3,7 @@
  *
  *     qb.results.<namespace>.<job>   what must not be lost   stream RESULTS
  *     qb.series.<namespace>.<job>    what may be             stream SERIES
+ *     qb.peers.<namespace>.<job>.<n> what the job's pods say to its n-th; on no stream, and never leaves their account
  */
 
 /** One load generator Job on the cluster. */
@@ -40,6 +41,12 @@ export function checkJobAddress({ namespace, job }: JobAddress): void {
 export function subjectOf(stream: StreamKind, address: JobAddress): string {
   checkJobAddress(address);
   return `qb.${stream}.${address.namespace}.${address.job}`;
+}
+
+/** Where a job's n-th pod hears the others; without a number, those of all its pods. @throws {RangeError} */
+export function peerSubject(address: JobAddress, pod?: number): string {
+  checkJobAddress(address);
+  return `qb.peers.${address.namespace}.${address.job}.${pod ?? '*'}`;
 }
 
 /** What the inboxes of a job's pods begin with: the only subjects they may listen to. */

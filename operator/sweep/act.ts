@@ -98,6 +98,7 @@ async function build(
     run: decision.run,
     attempt: attempt.attempt,
     seed: settings.seed,
+    ...together(settings),
     endpoint: endpoint(server, attempt.collection),
     ...(server.isolation ? { isolation: server.isolation } : {}),
     datasetDir: context.datasetDir,
@@ -154,6 +155,7 @@ async function finals(
   const job: FinalsJob = {
     kind: 'Finals',
     seed: settings.seed,
+    ...together(settings),
     datasetDir: context.datasetDir,
     limit: settings.limit,
     ...(settings.workload ? { workload: jobWorkload(settings.workload) } : {}),
@@ -223,6 +225,9 @@ const endpoint = (server: TargetServer, collection: string): MeasureJob['endpoin
   ...(server.apiKey ? { apiKeyEnv: API_KEY_ENV } : {}),
   ...(server.pid ? { serverPid: server.pid } : {}),
 });
+
+/** Of one load generator nothing is said. */
+const together = ({ pods }: SweepSettings): { pods?: number } => (pods > 1 ? { pods } : {});
 
 function loadRules(settings: SweepSettings): LoadRules {
   return {

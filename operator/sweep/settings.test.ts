@@ -44,6 +44,11 @@ describe('settings', () => {
     );
   });
 
+  it('have one load generator, or as many as are asked for', () => {
+    expect(resolveSettings(minimal).pods).toBe(1);
+    expect(resolveSettings({ ...minimal, loadgen: { pods: 3 } }).pods).toBe(3);
+  });
+
   it('soak for ten minutes, where nothing else is said', () => {
     const load = { open: { rate: 1, profile: 'Soak' as const } };
     expect(resolveSettings({ ...minimal, workload: { load } }).windowSeconds).toBe(600);

@@ -12,6 +12,8 @@ export interface SweepSettings {
   limit: number;
   /** How load is offered. */
   load: LoadModel;
+  /** Load generators that share each job. */
+  pods: number;
   /** What is asked, the preset's values filled in; undefined: every query alike, without payload, only reads. */
   workload: ResolvedWorkload | undefined;
   /** What is searched, with the payload fields a preset needs. */
@@ -81,6 +83,7 @@ export function resolveSettings(spec: SweepSpec): SweepSettings {
     onFinish: spec.retention?.onFinish ?? 'Delete',
     limit: asked.limit,
     load,
+    pods: spec.loadgen?.pods ?? 1,
     workload: isPlain(asked) ? undefined : asked,
     dataset: resolveDataset(spec),
     windowSeconds,

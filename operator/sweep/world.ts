@@ -17,7 +17,7 @@ export interface SweepWorld extends Pick<SweepPorts, 'surroundings' | 'alone' | 
 
 /** Makes the adapters of a sweep, by what its spec says of them. @throws {SweepStopped} InvalidSpec when it names what it may not use. */
 export type WorldOf = (
-  spec: Pick<SweepSpec, 'target' | 'retention'>,
+  spec: Pick<SweepSpec, 'target' | 'retention' | 'loadgen'>,
   object: KubeObject,
   signal: AbortSignal,
   onWait: (source: string, why: string | undefined) => void,

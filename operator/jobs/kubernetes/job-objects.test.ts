@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Job } from '../../../loadgen/protocol.ts';
 import { datasetClaimName, jobName, namePrefix } from './job-name.ts';
 import { LABELS } from '../../owned/sweep-ref.ts';
-import { datasetClaim, jobObject, jobSecret, ownedMetadata } from './job-objects.ts';
+import { datasetClaim, jobObject, jobSecret, ownedMetadata, withLoadgen } from './job-objects.ts';
 import { finalsJob, measureJob, prepareJob, SETTINGS, SWEEP } from './testing/jobs.ts';
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
@@ -117,6 +117,46 @@ describe('a Job', () => {
       podReplacementPolicy: 'Failed',
       template: { spec: { restartPolicy: 'Never' } },
     });
+  });
+
+  it.each<[string, Job]>([
+    ['a build', measureJob({ pods: 3 })],
+    ['the finals', finalsJob({ pods: 3 })],
+  ])('runs %s in as many pods as share it, told apart, where they can all mount the dataset', (_, asked) => {
+    expect(specOf(asked)).toMatchObject({
+      completionMode: 'Indexed',
+      completions: 3,
+      parallelism: 3,
+      backoffLimit: 0,
+    });
+    const pod = podOf(asked);
+    expect(pod.containers[0]?.env).toContainEqual({ name: 'QDRANT_BENCH_PODS', value: '3' });
+    expect(pod['affinity']).toMatchObject({
+      podAntiAffinity: expect.anything() as unknown,
+      podAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          {
+            topologyKey: 'kubernetes.io/hostname',
+            labelSelector: { matchLabels: { 'batch.kubernetes.io/job-name': jobName(SWEEP, asked) } },
+          },
+        ],
+      },
+    });
+    const alone = podOf(measureJob());
+    expect(alone['affinity']).not.toHaveProperty('podAffinity');
+    expect(alone.containers[0]?.env.map(({ name }) => name)).not.toContain('QDRANT_BENCH_PODS');
+    expect(specOf(prepareJob())).not.toHaveProperty('completionMode');
+  });
+
+  it('gets what its sweep asks for: resources, nodes, taints', () => {
+    const tolerations = [{ key: 'load', operator: 'Exists' as const }];
+    const settings = withLoadgen(SETTINGS, { resources: { cpu: '4' }, nodeSelector: { disk: 'fast' }, tolerations });
+    const { template } = jobObject(SWEEP, measureJob(), settings, {})['spec'] as JobSpec;
+    expect(template.spec).toMatchObject({ nodeSelector: { disk: 'fast' }, tolerations });
+    const both = { cpu: '4', memory: '1Gi' };
+    expect(template.spec.containers[0]?.['resources']).toEqual({ requests: both, limits: both });
+    expect(withLoadgen(SETTINGS)).toEqual(SETTINGS);
+    expect(podOf(measureJob())).not.toHaveProperty('nodeSelector');
   });
 
   it('fails for good when its pod is taken away or was started wrongly', () => {

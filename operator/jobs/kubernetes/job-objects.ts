@@ -1,3 +1,4 @@
+import type { SweepSpec } from '../../../crds/sweep/sweep-spec.ts';
 import type { AddressSettings } from '../../../loadgen/net/address-rules.ts';
 import { CLAIMS_DIR, sourceClaims, type Job } from '../../../loadgen/protocol.ts';
 import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
@@ -15,6 +16,9 @@ export interface LoadgenPodSettings {
   addresses: AddressSettings;
   /** Requests and limits as Kubernetes takes them. Equal ones with a whole `cpu` get cores of their own where the kubelet gives such. */
   resources: Readonly<Record<'requests' | 'limits', Readonly<Record<string, string>>>>;
+  /** Nodes they may run on, and whose taints they bear. */
+  nodeSelector?: Readonly<Record<string, string>>;
+  tolerations?: readonly object[];
   /** Size of the claim that holds a sweep's dataset. */
   datasetStorage: string;
   datasetStorageClassName?: string;
@@ -82,6 +86,38 @@ export function datasetClaim(sweep: SweepRef, settings: LoadgenPodSettings): Kub
   };
 }
 
+/** What a sweep's own `spec.loadgen` changes of the installation's settings. Requests equal limits, as the installation has them. */
+export function withLoadgen(
+  settings: LoadgenPodSettings,
+  { resources, nodeSelector, tolerations }: NonNullable<SweepSpec['loadgen']> = {},
+): LoadgenPodSettings {
+  const asked = Object.fromEntries(Object.entries(resources ?? {}).filter(([, quantity]) => quantity !== undefined));
+  const { requests, limits } = settings.resources;
+  return {
+    ...settings,
+    resources: { requests: { ...requests, ...asked }, limits: { ...limits, ...asked } },
+    ...(nodeSelector ? { nodeSelector } : {}),
+    ...(tolerations ? { tolerations } : {}),
+  };
+}
+
+/** Pods that share a job. */
+function podsOf(job: Job): number {
+  return job.kind === 'Prepare' ? 1 : (job.pods ?? 1);
+}
+
+/** Several pods mount one claim, which one node at a time may: without this, one of them would wait for its volume for ever. */
+const together = (name: string) => ({
+  podAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [
+      {
+        topologyKey: 'kubernetes.io/hostname',
+        labelSelector: { matchLabels: { 'batch.kubernetes.io/job-name': name } },
+      },
+    ],
+  },
+});
+
 /**
  * A user's volume as the pod has it. The volume itself is read-only, not only its mount: else the kubelet would make all
  * that is in it the pod's group's (fsGroup).
@@ -95,7 +131,7 @@ function mountedClaim(claimName: string, index: number) {
 }
 
 /**
- * The batch/v1 Job: one pod, once. A pod that fails or is taken away ends it, whatever the reason: a second one in the
+ * The batch/v1 Job: its pods, each once. A pod that fails or is taken away ends it, whatever the reason: a second one in the
  * same collection would measure what the first one left. Whether there is another attempt is the sweep's decision.
  */
 export function jobObject(
@@ -105,6 +141,7 @@ export function jobObject(
   secrets: Readonly<Record<string, JobSecret>>,
 ): KubeObject {
   const name = jobName(sweep, job);
+  const pods = podsOf(job);
   const labels = { ...sweepLabels(sweep), ...jobLabels(job) };
   const value = (variable: string, text: string) => ({ name: variable, value: text });
   const claims = job.kind === 'Prepare' ? sourceClaims(job.dataset).map(mountedClaim) : [];
@@ -114,8 +151,9 @@ export function jobObject(
     metadata: ownedMetadata(sweep, name, jobLabels(job)),
     spec: {
       backoffLimit: 0,
-      completions: 1,
-      parallelism: 1,
+      ...(pods > 1 ? { completionMode: 'Indexed' } : {}),
+      completions: pods,
+      parallelism: pods,
       activeDeadlineSeconds: settings.deadlineSeconds,
       ttlSecondsAfterFinished: FORGOTTEN_SECONDS,
       podReplacementPolicy: 'Failed',
@@ -136,7 +174,9 @@ export function jobObject(
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 15,
           securityContext: podSecurity(USER),
-          affinity: awayFrom('qdrant'),
+          affinity: { ...awayFrom('qdrant'), ...(pods > 1 ? together(name) : {}) },
+          ...(settings.nodeSelector ? { nodeSelector: settings.nodeSelector } : {}),
+          ...(settings.tolerations ? { tolerations: settings.tolerations } : {}),
           containers: [
             {
               name: 'loadgen',
@@ -149,6 +189,7 @@ export function jobObject(
                 value('QDRANT_BENCH_NAMESPACE', sweep.namespace),
                 value('QDRANT_BENCH_JOB', name),
                 value('QDRANT_BENCH_SWEEP', sweep.name),
+                ...(pods > 1 ? [value('QDRANT_BENCH_PODS', String(pods))] : []),
                 { name: 'QDRANT_BENCH_POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
                 value('QDRANT_BENCH_ADDRESSES_ALLOW', settings.addresses.allow.join(',')),
                 value('QDRANT_BENCH_ADDRESSES_DENY', settings.addresses.deny.join(',')),

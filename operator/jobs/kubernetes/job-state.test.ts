@@ -32,6 +32,34 @@ const ended = (how: string): JobState => ({ kind: 'Ended', how });
 describe('how far a Job is', () => {
   it.each<[string, KubeObject | undefined, KubeObject[], JobState]>([
     ['no pod yet', job(), [], passing('it is not made yet')],
+    [
+      'several, of which one has no node yet',
+      job(),
+      [pod({ phase: 'Running' }, { nodeName: 'n' }), pod({ phase: 'Pending' })],
+      passing('Pending'),
+    ],
+    [
+      'several, all running',
+      job(),
+      [pod({ phase: 'Running' }, { nodeName: 'n' }), pod({ phase: 'Running' }, { nodeName: 'm' })],
+      { kind: 'Running', node: 'n', pod: 'j-abc' },
+    ],
+    [
+      'several, of which one was killed and took the others with it',
+      job(FAILED),
+      [
+        pod(terminated({ reason: 'Error', exitCode: 143 })),
+        pod(terminated({ reason: 'OOMKilled', exitCode: 137 })),
+        pod(terminated({ reason: 'Completed', exitCode: 0 }, 'Succeeded')),
+      ],
+      ended('OOMKilled, exit code 137 (BackoffLimitExceeded: too many failures)'),
+    ],
+    [
+      'several that were all told to end',
+      job(FAILED),
+      [pod(terminated({ reason: 'Error', exitCode: 143 })), pod(terminated({ reason: 'Error', exitCode: 143 }))],
+      ended('Error, exit code 143 (BackoffLimitExceeded: too many failures)'),
+    ],
     ['a pod nobody has looked at', job(), [pod()], passing('Pending')],
     [
       'unschedulable',

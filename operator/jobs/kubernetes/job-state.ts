@@ -45,13 +45,14 @@ export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[
   const ended = jobEnd(job);
   // A pod that is over ends its Job, also while the Job's controller has not said so yet: there is never a second one.
   if (alive.length === 0 && (!job || ended || pods.length > 0)) {
-    const how = pods.map(endOf).find((text) => text !== '');
+    const how = firstCause(pods.map(endOf).filter((text) => text !== ''));
     if (!job) return { kind: 'Ended', how: how ?? 'its Job is gone' };
     if (ended?.type !== 'Failed') return { kind: 'Ended', how: how ?? 'its pod is complete' };
     const why = `${ended.reason ?? 'Failed'}: ${ended.message ?? 'no message'}`;
     return { kind: 'Ended', how: how ? `${how} (${why})` : why };
   }
-  const [pod] = alive;
+  // Several are as far as the last of them.
+  const pod = alive.find((one) => ((one['status'] ?? {}) as PodStatus).phase !== 'Running') ?? alive[0];
   if (!pod) return { kind: 'Starting', why: 'it is not made yet', passing: true, hopeless: false };
   const status = (pod['status'] ?? {}) as PodStatus;
   if (status.phase === 'Running') {
@@ -72,6 +73,13 @@ export function jobState(job: KubeObject | undefined, pods: readonly KubeObject[
 }
 
 const said = (reason: string, message: string | undefined): string => (message ? `${reason}: ${message}` : reason);
+
+/** Of several that share a job, the one that died takes the others with it: those end as told. */
+const TOLD_TO_END = /exit code 143$/;
+
+function firstCause(ends: readonly string[]): string | undefined {
+  return ends.find((text) => !TOLD_TO_END.test(text)) ?? ends[0];
+}
 
 function isOver(pod: KubeObject): boolean {
   const { phase } = (pod['status'] ?? {}) as PodStatus;
