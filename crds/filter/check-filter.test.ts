@@ -22,6 +22,8 @@ describe('checkFilter', () => {
     [field({ range: { gt: '2024-01-31', lte: '2024-02-01T00:00:00Z' } })],
     [field({ geo_radius: { center: { lon: 1, lat: 2 }, radius: 10 } })],
     [field({ geo_bounding_box: { top_left: { lon: 1, lat: 2 }, bottom_right: { lon: 2, lat: 1 } } })],
+    [field({ geo_bounding_box: { top_left: { lon: 170, lat: 2 }, bottom_right: { lon: -170, lat: 1 } } })],
+    [field({ geo_bounding_box: { top_left: '$from', bottom_right: { lon: 2, lat: 1 } } })],
     [field({ geo_polygon: { exterior: square, interiors: [square] } })],
     [field({ values_count: { gte: 0 } })],
     [field({ is_empty: false })],
@@ -82,6 +84,10 @@ describe('checkFilter', () => {
     [
       field({ geo_polygon: { exterior: square, interiors: 1 } }),
       'filter.must[0].geo_polygon.interiors: must be a list',
+    ],
+    [
+      field({ geo_bounding_box: { top_left: { lon: 10, lat: 9 }, bottom_right: { lon: 9, lat: 1 } } }),
+      'filter.must[0].geo_bounding_box: goes nearly around the Earth',
     ],
     [{ must: [{ has_id: [-1] }] }, 'filter.must[0].has_id[0]: must be one of the ids'],
     [{ must: [{ has_vector: 'x' }] }, 'filter.must[0].has_vector: not supported by this version; leave it out'],

@@ -149,8 +149,9 @@ class FilterCheck {
       }
       case 'geo_bounding_box': {
         const box = this.#object(value, at, ['top_left', 'bottom_right']);
-        for (const corner of box ? ['top_left', 'bottom_right'] : []) this.#point(box?.[corner], [...at, corner]);
-        return;
+        if (!box) return;
+        for (const corner of ['top_left', 'bottom_right']) this.#point(box[corner], [...at, corner]);
+        return this.#across(box['top_left'], box['bottom_right'], at);
       }
       case 'geo_polygon':
         return this.#polygon(value, at);
@@ -218,6 +219,13 @@ class FilterCheck {
     const within = (bound: number) => (x: unknown) => isNumber(x) && Math.abs(x) <= bound;
     this.#value(point['lon'], [...path, 'lon'], 'degrees, -180 to 180', within(180));
     this.#value(point['lat'], [...path, 'lat'], 'degrees, -90 to 90', within(90));
+  }
+
+  /** Qdrant's geo index looks at cells of 45°, and takes a box around the Earth into its own first cell for that cell. */
+  #across(topLeft: unknown, bottomRight: unknown, path: Path): void {
+    const [left, right] = [topLeft, bottomRight].map((corner) => (isObject(corner) ? corner['lon'] : undefined));
+    if (!isNumber(left) || !isNumber(right) || left <= right || left - right >= 45) return;
+    this.#say(path, 'goes nearly around the Earth: from top_left east to bottom_right; leave out 45 degrees at least');
   }
 
   #polygon(value: unknown, path: Path): void {
