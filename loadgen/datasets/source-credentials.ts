@@ -10,7 +10,7 @@ import type { FetchOptions } from './fetch.ts';
  * @throws {JobError} DatasetUnreachable, naming the Secret and nothing of what is in it.
  */
 export function sourceCredentials(
-  source: VectorSource,
+  source: Pick<VectorSource, SecretField | 'url'>,
   role: SourceRole,
   env: Readonly<Record<string, string | undefined>>,
 ): Pick<FetchOptions, 'headers' | 'ca'> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Claim } from '../../crds/common/source.ts';
 import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import type { Access } from '../net/access.ts';
 import { shownUrl } from '../net/url.ts';
@@ -6,17 +7,27 @@ import type { SourceRole } from '../protocol.ts';
 import { openClaimFile } from './claim-file.ts';
 import { checkSha256, fetchFile, type Fetched } from './fetch.ts';
 import { DataFile } from './formats/data-file.ts';
-import { formatOf, openRows, type Format } from './formats/format.ts';
+import { formatOf, openRows, type Format, type RowsRole } from './formats/format.ts';
 import type { RowReader } from './formats/row-reader.ts';
 import { sourceCredentials } from './source-credentials.ts';
 
+/** Where a file is, whatever is in it. */
+export type FileSource = Pick<
+  VectorSource,
+  'url' | 'persistentVolumeClaim' | 'sha256' | 'headersSecretRef' | 's3SecretRef' | 'caSecretRef'
+>;
+
 /** A file of the dataset, checked and open. */
-export interface Source {
+export interface FetchedSource {
   /** For messages: role and where it is from. */
   name: string;
   file: DataFile;
   /** Of the file's bytes. */
   sha256: string;
+}
+
+/** One of rows of numbers. */
+export interface Source extends FetchedSource {
   format: Format;
   /** What in the file was asked for, where a file may hold several things. */
   part: string | undefined;
@@ -43,36 +54,42 @@ export class Sources implements AsyncDisposable {
 
   /**
    * Brings a file within reach and opens its rows.
-   * @throws {JobError} DatasetUnreachable, or DatasetInvalid: wrong checksum, too large, not of its format.
+   * @throws {JobError} as {@link fetch}, and DatasetInvalid when it is not of its format.
    */
-  async open(source: VectorSource, role: SourceRole): Promise<Source> {
-    const claim = source.persistentVolumeClaim;
-    const where = claim ? `${claim.claimName}:${claim.path}` : shownUrl(source.url ?? '');
-    const name = `${role} ${where}`;
-    const format = formatOf(name, source.format);
-    const { file, sha256 } = claim ? await this.#onClaim(source, name, role) : await this.#byUrl(source, name, role);
-    const reader = await openRows(file, { format, key: source.key, column: source.column }, role);
-    return { name, file, sha256, format, part: source.key ?? source.column, reader };
+  async open(source: VectorSource, role: RowsRole): Promise<Source> {
+    // Before anything is fetched.
+    const format = formatOf(nameOf(source, role), source.format);
+    const fetched = await this.fetch(source, role);
+    const reader = await openRows(fetched.file, { format, key: source.key, column: source.column }, role);
+    return { ...fetched, format, part: source.key ?? source.column, reader };
+  }
+
+  /**
+   * Brings a file within reach.
+   * @throws {JobError} DatasetUnreachable, or DatasetInvalid: wrong checksum, too large.
+   */
+  async fetch(source: FileSource, role: SourceRole): Promise<FetchedSource> {
+    const name = nameOf(source, role);
+    const fetched = source.persistentVolumeClaim
+      ? await this.#onClaim(source.persistentVolumeClaim, name, role)
+      : await this.#byUrl(source, name, role);
+    checkSha256(name, { sha256: fetched.sha256, bytes: fetched.file.size }, source.sha256);
+    return { name, ...fetched };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of this.#open.splice(0)) await file.close();
   }
 
-  async #onClaim(
-    { persistentVolumeClaim: claim, sha256: expected }: VectorSource,
-    name: string,
-    role: SourceRole,
-  ): Promise<Pick<Source, 'file' | 'sha256'>> {
+  async #onClaim(claim: Claim, name: string, role: SourceRole): Promise<Omit<FetchedSource, 'name'>> {
     const { access, progress, signal } = this.#hooks;
-    const file = await openClaimFile(claim!, name, access);
+    const file = await openClaimFile(claim, name, access);
     this.#open.push(file);
     const sha256 = await file.sha256((done) => progress('Fetching', done, file.size, role), signal);
-    checkSha256(name, { sha256, bytes: file.size }, expected);
     return { file, sha256 };
   }
 
-  async #byUrl(source: VectorSource, name: string, role: SourceRole): Promise<Pick<Source, 'file' | 'sha256'>> {
+  async #byUrl(source: FileSource, name: string, role: SourceRole): Promise<Omit<FetchedSource, 'name'>> {
     const { access, progress, signal } = this.#hooks;
     const { url = '', headersSecretRef, s3SecretRef, caSecretRef, sha256: expected } = source;
     const same = JSON.stringify([url, headersSecretRef, s3SecretRef, caSecretRef]);
@@ -88,9 +105,12 @@ export class Sources implements AsyncDisposable {
       });
       this.#fetched.set(same, fetched);
     }
-    checkSha256(name, fetched, expected);
     const file = await DataFile.open(fetched.path, name);
     this.#open.push(file);
     return { file, sha256: fetched.sha256 };
   }
+}
+
+function nameOf({ persistentVolumeClaim: claim, url = '' }: FileSource, role: SourceRole): string {
+  return `${role} ${claim ? `${claim.claimName}:${claim.path}` : shownUrl(url)}`;
 }

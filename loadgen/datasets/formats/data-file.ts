@@ -57,14 +57,22 @@ export class DataFile {
     return await this.read(0, Math.min(length, this.size));
   }
 
+  /** Everything, a megabyte at a time. */
+  async *pieces(): AsyncGenerator<Buffer<ArrayBuffer>, void, undefined> {
+    for (let offset = 0; offset < this.size; offset += PIECE_BYTES) {
+      yield await this.read(offset, Math.min(PIECE_BYTES, this.size - offset));
+    }
+  }
+
   /** SHA-256 of everything, in hexadecimal digits. */
   async sha256(onProgress?: (done: number) => void, signal?: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
-    for (let offset = 0; offset < this.size; offset += HASH_BYTES) {
+    let done = 0;
+    for await (const piece of this.pieces()) {
       signal?.throwIfAborted();
-      const piece = await this.read(offset, Math.min(HASH_BYTES, this.size - offset));
       hash.update(piece);
-      onProgress?.(offset + piece.length);
+      done += piece.length;
+      onProgress?.(done);
     }
     return hash.digest('hex');
   }
@@ -89,4 +97,4 @@ export class DataFile {
   }
 }
 
-const HASH_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 20;

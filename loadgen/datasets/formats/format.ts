@@ -1,5 +1,4 @@
 import { JobError } from '../../job-error.ts';
-import type { SourceRole } from '../../protocol.ts';
 import type { DataFile } from './data-file.ts';
 import { openHdf5 } from './hdf5.ts';
 import { openJsonl } from './jsonl.ts';
@@ -10,6 +9,9 @@ import { openVecs } from './vecs.ts';
 
 export const FORMATS = ['fvecs', 'bvecs', 'ivecs', 'npy', 'hdf5', 'parquet', 'jsonl'] as const;
 export type Format = (typeof FORMATS)[number];
+
+/** What rows of numbers are of a dataset. */
+export type RowsRole = 'base' | 'queries' | 'groundTruth';
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   ...(Object.fromEntries(FORMATS.map((format) => [format, format])) as Record<Format, Format>),
@@ -25,7 +27,7 @@ const MAGIC: readonly { format: Format; bytes: string; at: readonly number[] }[]
 ];
 
 /** Where a role's numbers are in files that have names for them: ann-benchmarks' HDF5, columns and JSON fields. */
-const NAMES: Readonly<Record<SourceRole, { key: string; field: string }>> = {
+const NAMES: Readonly<Record<RowsRole, { key: string; field: string }>> = {
   base: { key: 'train', field: 'vector' },
   queries: { key: 'test', field: 'vector' },
   groundTruth: { key: 'neighbors', field: 'neighbors' },
@@ -52,7 +54,7 @@ export function formatOf(name: string, format?: Format): Format {
 export async function openRows(
   file: DataFile,
   { format, key, column }: { format: Format; key?: string; column?: string },
-  role: SourceRole,
+  role: RowsRole,
 ): Promise<RowReader> {
   if (file.size === 0) throw file.invalid(`the file is empty; expected at least one row in ${format}`);
   if ((role === 'groundTruth') !== (format === 'ivecs') && format.endsWith('vecs')) {

@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../../testing/fixtures.ts';
-import type { SourceRole } from '../../protocol.ts';
 import { DataFile } from '../formats/data-file.ts';
-import { formatOf, openRows, type Format } from '../formats/format.ts';
+import { formatOf, openRows, type Format, type RowsRole } from '../formats/format.ts';
 import type { RowReader } from '../formats/row-reader.ts';
 
 /** Which part of a file is read, and for what. */
@@ -11,7 +10,7 @@ export interface Part {
   format?: Format;
   key?: string;
   column?: string;
-  role?: SourceRole;
+  role?: RowsRole;
 }
 
 /** A file that `make-fixtures.py` wrote. */
