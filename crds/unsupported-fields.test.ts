@@ -19,7 +19,7 @@ describe('fields this version cannot do', () => {
       'spec.parallelism',
     ]);
     expect(errors).toContainEqual({
-      field: 'spec.loadgen',
+      field: 'spec.budget.cost',
       message: 'not supported by this version; leave it out',
     });
     expect(errors).toContainEqual({

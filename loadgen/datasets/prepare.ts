@@ -144,8 +144,8 @@ async function vectors(job: PrepareJob, spec: VectorsDataset, sources: Sources, 
   const base = await sources.open(spec.base, 'base');
   const queries = await sources.open(spec.queries, 'queries');
   const truth = spec.groundTruth ? await sources.open(spec.groundTruth, 'groundTruth') : undefined;
-  const payload = spec.payload && (await sources.text(spec.payload, 'payload'));
-  const variables = spec.queryVariables && (await sources.text(spec.queryVariables, 'queryVariables'));
+  const payload = spec.payload && (await sources.fetch(spec.payload, 'payload'));
+  const variables = spec.queryVariables && (await sources.fetch(spec.queryVariables, 'queryVariables'));
   checkTogether(base, queries, truth);
   const { rows: points, dimensions } = base.reader;
   checkLimit(job.limit, points);

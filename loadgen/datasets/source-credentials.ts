@@ -1,4 +1,4 @@
-import type { JsonSource, VectorSource } from '../../crds/sweep/sweep-spec.ts';
+import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import { signedHeaders } from '../net/s3-secret.ts';
 import { SECRET_PARSERS } from '../net/secret-parsers.ts';
@@ -10,7 +10,7 @@ import type { FetchOptions } from './fetch.ts';
  * @throws {JobError} DatasetUnreachable, naming the Secret and nothing of what is in it.
  */
 export function sourceCredentials(
-  source: JsonSource | VectorSource,
+  source: Pick<VectorSource, SecretField | 'url'>,
   role: SourceRole,
   env: Readonly<Record<string, string | undefined>>,
 ): Pick<FetchOptions, 'headers' | 'ca'> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { JsonSource, VectorSource } from '../../crds/sweep/sweep-spec.ts';
+import type { Claim } from '../../crds/common/source.ts';
+import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import type { Access } from '../net/access.ts';
 import { shownUrl } from '../net/url.ts';
 import type { SourceRole } from '../protocol.ts';
@@ -10,21 +11,28 @@ import { formatOf, openRows, type Format, type RowsRole } from './formats/format
 import type { RowReader } from './formats/row-reader.ts';
 import { sourceCredentials } from './source-credentials.ts';
 
+/** Where a file is, whatever is in it. */
+export type FileSource = Pick<
+  VectorSource,
+  'url' | 'persistentVolumeClaim' | 'sha256' | 'headersSecretRef' | 's3SecretRef' | 'caSecretRef'
+>;
+
 /** A file of the dataset, checked and open. */
-export interface Source {
+export interface FetchedSource {
   /** For messages: role and where it is from. */
   name: string;
   file: DataFile;
   /** Of the file's bytes. */
   sha256: string;
+}
+
+/** One of rows of numbers. */
+export interface Source extends FetchedSource {
   format: Format;
   /** What in the file was asked for, where a file may hold several things. */
   part: string | undefined;
   reader: RowReader;
 }
-
-/** Where a file of any sort is from. */
-type Origin = JsonSource | VectorSource;
 
 export interface SourceHooks {
   progress: (phase: 'Fetching', done: number, total: number, detail: string) => void;
@@ -46,44 +54,42 @@ export class Sources implements AsyncDisposable {
 
   /**
    * Brings a file within reach and opens its rows.
-   * @throws {JobError} DatasetUnreachable, or DatasetInvalid: wrong checksum, too large, not of its format.
+   * @throws {JobError} as {@link fetch}, and DatasetInvalid when it is not of its format.
    */
   async open(source: VectorSource, role: RowsRole): Promise<Source> {
-    const name = nameOf(source, role);
-    const format = formatOf(name, source.format);
-    const { file, sha256 } = await this.#bring(source, name, role);
-    const reader = await openRows(file, { format, key: source.key, column: source.column }, role);
-    return { name, file, sha256, format, part: source.key ?? source.column, reader };
+    // Before anything is fetched.
+    const format = formatOf(nameOf(source, role), source.format);
+    const fetched = await this.fetch(source, role);
+    const reader = await openRows(fetched.file, { format, key: source.key, column: source.column }, role);
+    return { ...fetched, format, part: source.key ?? source.column, reader };
   }
 
-  /** Brings a file of lines within reach. @throws {JobError} as `open`. */
-  async text(source: JsonSource, role: SourceRole): Promise<Pick<Source, 'name' | 'file' | 'sha256'>> {
+  /**
+   * Brings a file within reach.
+   * @throws {JobError} DatasetUnreachable, or DatasetInvalid: wrong checksum, too large.
+   */
+  async fetch(source: FileSource, role: SourceRole): Promise<FetchedSource> {
     const name = nameOf(source, role);
-    return { name, ...(await this.#bring(source, name, role)) };
-  }
-
-  #bring(source: Origin, name: string, role: SourceRole): Promise<Pick<Source, 'file' | 'sha256'>> {
-    return source.persistentVolumeClaim ? this.#onClaim(source, name, role) : this.#byUrl(source, name, role);
+    const fetched = source.persistentVolumeClaim
+      ? await this.#onClaim(source.persistentVolumeClaim, name, role)
+      : await this.#byUrl(source, name, role);
+    checkSha256(name, { sha256: fetched.sha256, bytes: fetched.file.size }, source.sha256);
+    return { name, ...fetched };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of this.#open.splice(0)) await file.close();
   }
 
-  async #onClaim(
-    { persistentVolumeClaim: claim, sha256: expected }: Origin,
-    name: string,
-    role: SourceRole,
-  ): Promise<Pick<Source, 'file' | 'sha256'>> {
+  async #onClaim(claim: Claim, name: string, role: SourceRole): Promise<Omit<FetchedSource, 'name'>> {
     const { access, progress, signal } = this.#hooks;
-    const file = await openClaimFile(claim!, name, access);
+    const file = await openClaimFile(claim, name, access);
     this.#open.push(file);
     const sha256 = await file.sha256((done) => progress('Fetching', done, file.size, role), signal);
-    checkSha256(name, { sha256, bytes: file.size }, expected);
     return { file, sha256 };
   }
 
-  async #byUrl(source: Origin, name: string, role: SourceRole): Promise<Pick<Source, 'file' | 'sha256'>> {
+  async #byUrl(source: FileSource, name: string, role: SourceRole): Promise<Omit<FetchedSource, 'name'>> {
     const { access, progress, signal } = this.#hooks;
     const { url = '', headersSecretRef, s3SecretRef, caSecretRef, sha256: expected } = source;
     const same = JSON.stringify([url, headersSecretRef, s3SecretRef, caSecretRef]);
@@ -99,14 +105,12 @@ export class Sources implements AsyncDisposable {
       });
       this.#fetched.set(same, fetched);
     }
-    checkSha256(name, fetched, expected);
     const file = await DataFile.open(fetched.path, name);
     this.#open.push(file);
     return { file, sha256: fetched.sha256 };
   }
 }
 
-/** For messages: role and where it is from. */
-function nameOf({ url = '', persistentVolumeClaim: claim }: Origin, role: SourceRole): string {
+function nameOf({ persistentVolumeClaim: claim, url = '' }: FileSource, role: SourceRole): string {
   return `${role} ${claim ? `${claim.claimName}:${claim.path}` : shownUrl(url)}`;
 }

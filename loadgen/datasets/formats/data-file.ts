@@ -3,9 +3,6 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { JobError } from '../../job-error.ts';
 
-/** Read at a time. */
-const PIECE_BYTES = 1 << 20;
-
 /** A file of a dataset, held open, so that what was checked is what is read. */
 export class DataFile {
   /** For messages: role and where it is from. */
@@ -55,26 +52,27 @@ export class DataFile {
     return bytes;
   }
 
-  /** All of it, in pieces of a bounded length. */
-  async *pieces(): AsyncGenerator<Buffer, void, undefined> {
-    for (let offset = 0; offset < this.size; offset += PIECE_BYTES) {
-      yield await this.read(offset, Math.min(PIECE_BYTES, this.size - offset));
-    }
-  }
-
   /** At most `length` bytes from the beginning. */
   async head(length: number): Promise<Buffer> {
     return await this.read(0, Math.min(length, this.size));
   }
 
+  /** Everything, a megabyte at a time. */
+  async *pieces(): AsyncGenerator<Buffer<ArrayBuffer>, void, undefined> {
+    for (let offset = 0; offset < this.size; offset += PIECE_BYTES) {
+      yield await this.read(offset, Math.min(PIECE_BYTES, this.size - offset));
+    }
+  }
+
   /** SHA-256 of everything, in hexadecimal digits. */
   async sha256(onProgress?: (done: number) => void, signal?: AbortSignal): Promise<string> {
     const hash = createHash('sha256');
-    for (let offset = 0; offset < this.size; offset += PIECE_BYTES) {
+    let done = 0;
+    for await (const piece of this.pieces()) {
       signal?.throwIfAborted();
-      const piece = await this.read(offset, Math.min(PIECE_BYTES, this.size - offset));
       hash.update(piece);
-      onProgress?.(offset + piece.length);
+      done += piece.length;
+      onProgress?.(done);
     }
     return hash.digest('hex');
   }
@@ -98,3 +96,5 @@ export class DataFile {
     await this.#handle.close();
   }
 }
+
+const PIECE_BYTES = 1 << 20;

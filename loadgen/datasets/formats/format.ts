@@ -1,5 +1,4 @@
 import { JobError } from '../../job-error.ts';
-import type { SourceRole } from '../../protocol.ts';
 import type { DataFile } from './data-file.ts';
 import { openHdf5 } from './hdf5.ts';
 import { openJsonl } from './jsonl.ts';
@@ -10,6 +9,9 @@ import { openVecs } from './vecs.ts';
 
 export const FORMATS = ['fvecs', 'bvecs', 'ivecs', 'npy', 'hdf5', 'parquet', 'jsonl'] as const;
 export type Format = (typeof FORMATS)[number];
+
+/** What rows of numbers are of a dataset. */
+export type RowsRole = 'base' | 'queries' | 'groundTruth';
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   ...(Object.fromEntries(FORMATS.map((format) => [format, format])) as Record<Format, Format>),

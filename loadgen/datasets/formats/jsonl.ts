@@ -3,7 +3,6 @@ import { blockRows, MAX_DIMENSIONS, type Numbers, type RowReader } from './row-r
 
 /** Longest line: a vector of 65,536 numbers of 25 characters, with as much payload beside it. */
 const MAX_LINE_BYTES = 4 * 2 ** 20;
-const PIECE_BYTES = 1 << 20;
 
 /**
  * A line a row, each an array of numbers or an object with one under `field`; every line is a row, the last may be empty.
@@ -73,8 +72,7 @@ async function* linesOf(file: DataFile): AsyncGenerator<string, void, undefined>
     if (bytes.length > MAX_LINE_BYTES) throw tooLong(file, line);
     return bytes.toString('utf8');
   };
-  for (let offset = 0; offset < file.size; offset += PIECE_BYTES) {
-    const piece = await file.read(offset, Math.min(PIECE_BYTES, file.size - offset));
+  for await (const piece of file.pieces()) {
     let from = 0;
     for (let end = piece.indexOf(0x0a); end >= 0; end = piece.indexOf(0x0a, from)) {
       yield checked(Buffer.concat([...rest, piece.subarray(from, end)]));
