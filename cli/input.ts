@@ -49,6 +49,8 @@ export async function readSweep(
                 base: absolute(vectors.base),
                 queries: absolute(vectors.queries),
                 ...(vectors.groundTruth ? { groundTruth: absolute(vectors.groundTruth) } : {}),
+                ...(vectors.payload ? { payload: absolute(vectors.payload) } : {}),
+                ...(vectors.queryVariables ? { queryVariables: absolute(vectors.queryVariables) } : {}),
               },
             },
           }

@@ -14,7 +14,7 @@ const parameters = z.record(z.string().max(128), z.union([z.number(), z.string()
 const datasetSource = sweepSpecSchema.shape.dataset;
 
 /** The files of a vectors dataset. */
-export const SOURCE_ROLES = ['base', 'queries', 'groundTruth'] as const;
+export const SOURCE_ROLES = ['base', 'queries', 'groundTruth', 'payload', 'queryVariables'] as const;
 export type SourceRole = (typeof SOURCE_ROLES)[number];
 
 /** The environment variable by which a Prepare job gets the headers of a source's `headersSecretRef`. */
@@ -204,6 +204,8 @@ export const preparedMessageSchema = z.strictObject({
   dimensions: z.int().min(1),
   queries: z.int().min(1),
   distance: z.enum(['Cosine', 'Dot', 'Euclid', 'Manhattan']),
+  /** Of each named query with a filter: the mean share of points that match it. */
+  selectivity: z.record(z.string(), z.number().min(0).max(1)).optional(),
 });
 
 /** The build is ready to be searched. */

@@ -32,7 +32,7 @@ export const payloadIndexSchema = z.strictObject({
   type: payloadType,
   /** Only for keyword and uuid. */
   isTenant: z.boolean().optional(),
-  /** Only for integer, float, datetime and uuid. */
+  /** Only for integer, float and datetime. */
   isPrincipal: z.boolean().optional(),
   onDisk: z.boolean().optional(),
 });

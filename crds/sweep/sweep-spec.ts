@@ -84,6 +84,7 @@ export type DatasetSpec = SweepSpec['dataset'];
 export type VectorsDataset = NonNullable<DatasetSpec['vectors']>;
 export type SyntheticDataset = NonNullable<DatasetSpec['synthetic']>;
 export type VectorSource = VectorsDataset['base'];
+export type JsonSource = NonNullable<VectorsDataset['payload']>;
 export type TargetSpec = SweepSpec['target'];
 export type ParameterSpec = NonNullable<SweepSpec['parameters']>[number];
 export type QuantizationSpec = NonNullable<SweepSpec['quantizations']>[number];

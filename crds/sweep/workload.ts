@@ -4,18 +4,38 @@ import { load } from '../common/load.ts';
 import { dnsLabel, duration, payloadField } from '../common/texts.ts';
 import { mutable } from '../mutability.ts';
 import { withRule } from '../rules.ts';
-import { notYet, notYetWhen } from '../support.ts';
+import { notYetWhen } from '../support.ts';
 import { payloadType } from './dataset.ts';
 import { LATER_PRESETS, PRESETS } from './presets.ts';
 
 const payloadIndexes = listByKey(
-  z.strictObject({
-    field: payloadField('Payload field to index.'),
-    type: payloadType.describe("Type of the index, as Qdrant's payload indexes name it."),
-    isTenant: z.boolean().optional().describe('The field tells tenants apart: their points are kept together.'),
-    isPrincipal: z.boolean().optional().describe('Most filters use this field: data are laid out by it.'),
-    onDisk: z.boolean().optional().describe('The index stays on disk. Default false.'),
-  }),
+  withRule(
+    withRule(
+      z.strictObject({
+        field: payloadField('Payload field to index.'),
+        type: payloadType.describe("Type of the index, as Qdrant's payload indexes name it."),
+        isTenant: z
+          .boolean()
+          .optional()
+          .describe('The field tells tenants apart: their points are kept together. For keyword and uuid.'),
+        isPrincipal: z
+          .boolean()
+          .optional()
+          .describe('Most filters use this field: data are laid out by it. For integer, float and datetime.'),
+        onDisk: z.boolean().optional().describe('The index stays on disk. Default false.'),
+      }),
+      {
+        rule: "!has(self.isTenant) || self.type in ['keyword', 'uuid']",
+        message: 'isTenant is for type keyword and uuid; remove it or change type',
+        holds: ({ isTenant, type }) => isTenant === undefined || type === 'keyword' || type === 'uuid',
+      },
+    ),
+    {
+      rule: "!has(self.isPrincipal) || self.type in ['integer', 'float', 'datetime']",
+      message: 'isPrincipal is for type integer, float and datetime; remove it or change type',
+      holds: ({ isPrincipal, type }) => isPrincipal === undefined || ['integer', 'float', 'datetime'].includes(type),
+    },
+  ),
   'field',
   16,
 ).describe('Payload indexes to make before the upload.');
@@ -27,7 +47,7 @@ const queries = listByKey(
     filter: verbatim(8)
       .optional()
       .describe(
-        'A verbatim Qdrant filter. A text "$name" stands for that variable of the query, from dataset.vectors.queryVariables.',
+        'A verbatim Qdrant filter. A text "$name", and nothing else in it, stands for that variable of the query, whatever its type: from dataset.vectors.queryVariables, or a field of dataset.synthetic.payload. For a text $name write $$name.',
       ),
   }),
   'name',
@@ -78,7 +98,7 @@ export const workload = mutable(
       ).optional(),
       limit: z.int().min(1).max(1000).optional().describe('Hits a query asks for, the k of recall@k. Default 10.'),
       withPayload: z.boolean().optional().describe('Whether answers carry payloads. Default false.'),
-      payloadIndexes: notYet(payloadIndexes),
+      payloadIndexes: payloadIndexes.optional(),
       queries: queries.optional(),
       writes: writes.optional(),
       load: load('How load is offered: exactly one of saturation, open, closed. Default: saturation.', {}).optional(),

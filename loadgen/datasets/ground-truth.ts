@@ -1,12 +1,14 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { exactDistance, tieTolerance, type Distance } from './distance.ts';
 import { NearestSearch } from './nearest.ts';
 import { JobError } from '../job-error.ts';
+import { overRanges, rowRanges } from './row-ranges.ts';
 
-/** The true nearest base rows of every query: `k` a query, nearest first, with their exact distances. */
+/**
+ * The true nearest base rows of every query: `k` a query, nearest first, with their exact distances. With a filter, of
+ * those that match it: where they are fewer than k, -1 at distance Infinity fills the place.
+ */
 export interface GroundTruth {
   k: number;
   ids: Int32Array<ArrayBuffer>;
@@ -34,7 +36,7 @@ export interface RangeResult {
   scores: Float64Array[];
 }
 
-const BLOCK_BYTES = 2 * 1024 * 1024;
+export const BLOCK_BYTES = 2 * 1024 * 1024;
 /** Multiplications below which threads cost more than they save. */
 const SMALL = 30_000_000;
 
@@ -78,65 +80,36 @@ export async function computeGroundTruth(
   signal?: AbortSignal,
   threads = availableParallelism(),
 ): Promise<GroundTruth> {
-  let done = 0;
-  const onRows = (rows: number): void => {
-    done += rows;
-    onProgress(done);
-  };
-  const work = task.rows * task.queries.length;
-  const parts = work < SMALL ? 1 : Math.max(1, Math.min(threads, task.rows));
-  const ranges = Array.from({ length: parts }, (_, part) => ({
-    ...task,
-    from: Math.floor((task.rows * part) / parts),
-    to: Math.floor((task.rows * (part + 1)) / parts),
-  }));
-  const results = await Promise.all(
-    ranges.map((range) => (parts === 1 ? searchRange(range, onRows) : inWorker(range, onRows, signal))),
-  );
-  signal?.throwIfAborted();
-  return await merge(task, results);
+  const parts = task.rows * task.queries.length < SMALL ? 1 : threads;
+  const ranges = rowRanges(task, parts);
+  const results = await overRanges(ranges, searchRange, { onProgress, ...(signal ? { signal } : {}) });
+  return await mergeRanges(task, task.queries.length / task.dimensions, results);
 }
 
-/** Messages of a worker: rows compared, or its result. */
-export type WorkerReply = { rows: number } | { result: RangeResult } | { error: string };
-
-function inWorker(range: TruthRange, onRows: (rows: number) => void, signal?: AbortSignal): Promise<RangeResult> {
-  return new Promise((resolve, reject) => {
-    // The extension follows this file's, so that it also works where the sources have been emitted as .js.
-    const worker = new Worker(new URL(`./ground-truth-worker${extname(import.meta.url)}`, import.meta.url), {
-      workerData: range,
-      execArgv: [],
-    });
-    const stop = (): void => void worker.terminate();
-    signal?.addEventListener('abort', stop, { once: true });
-    worker.on('message', (reply: WorkerReply) => {
-      if ('rows' in reply) onRows(reply.rows);
-      else if ('result' in reply) resolve(reply.result);
-      else reject(new Error(reply.error));
-    });
-    worker.on('error', reject);
-    worker.on('exit', () => {
-      signal?.removeEventListener('abort', stop);
-      reject(signal?.aborted ? (signal.reason as Error) : new Error('a ground truth worker ended early'));
-    });
-  });
-}
-
-async function merge(task: TruthTask, results: readonly RangeResult[]): Promise<GroundTruth> {
-  const count = task.queries.length / task.dimensions;
+/**
+ * The nearest of what was found in each range, `slots` lists of them: list i is of query i modulo the number of queries.
+ * A list of fewer than k is filled with -1 at distance Infinity.
+ */
+export async function mergeRanges(
+  task: TruthTask,
+  slots: number,
+  results: readonly RangeResult[],
+): Promise<GroundTruth> {
   const k = Math.min(task.k, task.rows);
-  const ids = new Int32Array(count * k);
-  for (let query = 0; query < count; query += 1) {
+  const ids = new Int32Array(slots * k).fill(-1);
+  for (let slot = 0; slot < slots; slot += 1) {
     const candidates: { id: number; score: number }[] = [];
     for (const result of results) {
-      const scores = result.scores[query] as Float64Array;
-      (result.ids[query] as Int32Array).forEach((id, i) => candidates.push({ id, score: scores[i] as number }));
+      const scores = result.scores[slot] as Float64Array;
+      (result.ids[slot] as Int32Array).forEach((id, i) => candidates.push({ id, score: scores[i] as number }));
     }
     candidates.sort((a, b) => a.score - b.score || a.id - b.id);
-    for (let i = 0; i < k; i += 1) ids[query * k + i] = (candidates[i] as { id: number }).id;
+    candidates.slice(0, k).forEach(({ id }, i) => {
+      ids[slot * k + i] = id;
+    });
   }
   const distances = await distancesOf(task, ids, k);
-  for (let query = 0; query < count; query += 1) sortRow(ids, distances, query * k, k);
+  for (let slot = 0; slot < slots; slot += 1) sortRow(ids, distances, slot * k, k);
   return { k, ids, distances };
 }
 
@@ -144,20 +117,23 @@ function sortRow(ids: Int32Array, distances: Float64Array, offset: number, k: nu
   const order = Array.from({ length: k }, (_, i) => ({
     id: ids[offset + i] as number,
     distance: distances[offset + i] as number,
-  })).sort((a, b) => a.distance - b.distance || a.id - b.id);
+  }))
+    // Two Infinities differ by NaN, which is none.
+    .sort((a, b) => a.distance - b.distance || a.id - b.id);
   order.forEach((entry, i) => {
     ids[offset + i] = entry.id;
     distances[offset + i] = entry.distance;
   });
 }
 
-/** Exact distances of the given rows, `k` a query. Rows must exist. */
+/** Exact distances of the given rows, `k` a query, as `mergeRanges` counts queries. Rows must exist; -1 is at Infinity. */
 export async function distancesOf(
   task: Omit<TruthTask, 'k'>,
   ids: Int32Array,
   k: number,
 ): Promise<Float64Array<ArrayBuffer>> {
-  const distances = new Float64Array(ids.length);
+  const count = task.queries.length / task.dimensions;
+  const distances = new Float64Array(ids.length).fill(Infinity);
   const file = await open(task.basePath, 'r');
   try {
     // In ascending row order, with neighbouring rows read together, this is nearly a sequential read.
@@ -167,12 +143,13 @@ export async function distancesOf(
     let blockStart = 0;
     for (const i of order) {
       const id = ids[i] as number;
+      if (id < 0) continue;
       if (id < blockStart || (id - blockStart) * task.dimensions >= block.length) {
         blockStart = id;
         const rows = Math.min(blockRows, task.rows - id);
         block = await readFloats(file, id * task.dimensions, rows * task.dimensions);
       }
-      const query = Math.floor(i / k);
+      const query = Math.floor(i / k) % count;
       distances[i] = exactDistance(
         task.distance,
         task.queries,

@@ -10,6 +10,11 @@ interface Nearest {
 /** Rows compared at once: 256 × 128 dimensions × 8 bytes stay in the second-level cache. */
 const TILE_ROWS = 256;
 
+/** Length of the scratch a search needs. */
+export function tileValues(dimensions: number): number {
+  return TILE_ROWS * dimensions;
+}
+
 /**
  * Exact nearest rows by brute force, fed with base rows block by block. Products are accumulated in float64, four
  * queries at a time, so that a base row is read from memory once for four; the final distances are computed afresh,
@@ -21,22 +26,40 @@ export class NearestSearch {
   readonly #count: number;
   readonly #queries: Float64Array;
   readonly #nearest: Nearest[];
+  readonly #oneByOne: boolean;
   readonly #tile: Float64Array;
   readonly #weights = new Float64Array(TILE_ROWS);
+  /** Row numbers of what is being compared, where they do not just follow one another. */
+  #rows: ArrayLike<number> | undefined;
 
-  constructor(distance: Distance, dimensions: number, queries: Float32Array, k: number) {
+  /** `tile`: scratch of `tileValues`, to be shared by searches that are fed in turn. */
+  constructor(
+    distance: Distance,
+    dimensions: number,
+    queries: Float32Array,
+    k: number,
+    tile = new Float64Array(tileValues(dimensions)),
+  ) {
     this.#distance = distance;
     this.#dimensions = dimensions;
     this.#count = queries.length / dimensions;
+    this.#oneByOne = distance === 'Manhattan' || this.#count < 4;
     // Padded with zero queries to a multiple of four.
-    this.#queries = new Float64Array(Math.ceil(this.#count / 4) * 4 * dimensions);
+    this.#queries = new Float64Array((this.#oneByOne ? this.#count : Math.ceil(this.#count / 4) * 4) * dimensions);
     this.#queries.set(queries);
     this.#nearest = Array.from({ length: this.#count }, () => ({
       ids: new Int32Array(k),
       scores: new Float64Array(k).fill(Infinity),
       count: 0,
     }));
-    this.#tile = new Float64Array(TILE_ROWS * dimensions);
+    this.#tile = tile;
+  }
+
+  /** Compares all queries with some rows of the base: `values` one after the other, `rows` their ascending numbers. */
+  addRows(values: Float32Array, rows: ArrayLike<number>): void {
+    this.#rows = rows;
+    this.add(values, 0, rows.length);
+    this.#rows = undefined;
   }
 
   /** Compares all queries with `rows` rows, the first of which is row `firstRow` of the base. */
@@ -47,7 +70,7 @@ export class NearestSearch {
       this.#tile.set(values.subarray(start * dimensions, (start + count) * dimensions));
       this.#weigh(count);
       for (let query = 0; query < this.#count; query += 4) {
-        if (this.#distance === 'Manhattan') this.#manhattan(query, firstRow + start, count);
+        if (this.#oneByOne) this.#distances(query, firstRow + start, count);
         else this.#products(query, firstRow + start, count);
       }
     }
@@ -55,6 +78,7 @@ export class NearestSearch {
 
   /** What each row's product is multiplied with (Cosine) or has added (Euclid) to become a score. */
   #weigh(count: number): void {
+    if (this.#oneByOne) return;
     if (this.#distance !== 'Cosine' && this.#distance !== 'Euclid') return;
     const dimensions = this.#dimensions;
     for (let row = 0; row < count; row += 1) {
@@ -101,13 +125,13 @@ export class NearestSearch {
     return this.#distance === 'Cosine' ? -product * (this.#weights[row] as number) : -product;
   }
 
-  #manhattan(query: number, firstRow: number, count: number): void {
+  #distances(query: number, firstRow: number, count: number): void {
     const dimensions = this.#dimensions;
     const last = Math.min(query + 4, this.#count);
     for (let row = 0; row < count; row += 1) {
       for (let q = query; q < last; q += 1) {
         const score = exactDistance(
-          'Manhattan',
+          this.#distance,
           this.#queries,
           q * dimensions,
           this.#tile,
@@ -133,7 +157,7 @@ export class NearestSearch {
       place -= 1;
     }
     scores[place] = score;
-    ids[place] = id;
+    ids[place] = this.#rows ? (this.#rows[id] as number) : id;
     if (nearest.count < k) nearest.count += 1;
   }
 

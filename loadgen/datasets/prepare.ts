@@ -2,17 +2,22 @@ import { createHash, randomBytes, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VectorSource, VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
+import type { JsonSource, VectorSource, VectorsDataset } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import type { Access } from '../net/access.ts';
 import { shownUrl } from '../net/url.ts';
 import type { PreparedMessage, PrepareJob, SourceRole } from '../protocol.ts';
-import { DATASET_VERSION, datasetMetaSchema, FILES, type DatasetMeta } from './dataset.ts';
+import { DATASET_VERSION, datasetMetaSchema, FILES, truthFiles, type DatasetMeta } from './dataset.ts';
 import type { Distance } from './distance.ts';
 import { fetchFile } from './fetch.ts';
 import { readIntegers, readVectors, vecsFormat, vecsHeader, type VecsFormat } from './fvecs.ts';
-import { adoptGroundTruth, computeGroundTruth, type GroundTruth } from './ground-truth.ts';
+import { computeFilteredTruth, type FilteredTruth, type NamedFilters } from './filtered-truth.ts';
+import { adoptGroundTruth, computeGroundTruth, type GroundTruth, type TruthTask } from './ground-truth.ts';
+import { readJsonLines } from './json-lines.ts';
+import { filteredQueries, resolveAll, type FilteredQuery } from './named-filters.ts';
+import { writeLines } from './prepared-lines.ts';
 import { sourceHeaders } from './source-headers.ts';
+import { PayloadGenerator, syntheticFields } from './synthetic-payload.ts';
 import { SyntheticGenerator, syntheticParameters } from './synthetic.ts';
 
 export interface PrepareHooks {
@@ -98,8 +103,17 @@ async function putInPlace(made: string, dir: string): Promise<void> {
 }
 
 function described(datasetDir: string, meta: DatasetMeta): Omit<PreparedMessage, 'type'> {
-  const { digest, points, dimensions, queries, distance } = meta;
-  return { datasetDir, digest, points, dimensions, queries, distance };
+  const { digest, points, dimensions, queries, distance, filters } = meta;
+  const selectivity = Object.entries(filters ?? {}).map(([name, { selectivity: share }]) => [name, share]);
+  return {
+    datasetDir,
+    digest,
+    points,
+    dimensions,
+    queries,
+    distance,
+    ...(filters ? { selectivity: Object.fromEntries(selectivity) } : {}),
+  };
 }
 
 /** The description of a prepared folder whose files are whole, else undefined. */
@@ -135,10 +149,12 @@ type SyntheticSpec = NonNullable<PrepareJob['dataset']['synthetic']>;
 
 function synthetic(job: PrepareJob, spec: SyntheticSpec, hooks: PrepareHooks): Plan {
   const parameters = syntheticParameters(spec);
-  const { points, dimensions, queries, distance } = parameters;
+  const { points, dimensions, queries, distance, seed } = parameters;
   checkLimit(job.limit, points);
+  const fields = syntheticFields(spec.payload);
+  const filters = filteredQueries(job.queries);
   return {
-    key: keyOf(['synthetic', parameters, job.limit]),
+    key: keyOf(['synthetic', parameters, fields, job.limit, filters]),
     async write(dir) {
       const generator = new SyntheticGenerator(parameters);
       const blockRows = Math.max(1, Math.floor((1 << 22) / (dimensions * 4)));
@@ -152,12 +168,27 @@ function synthetic(job: PrepareJob, spec: SyntheticSpec, hooks: PrepareHooks): P
           if (which === 'base') hooks.progress('Generating', row + rows, total);
         }
       };
-      const writer = new Writer(dir, { distance, dimensions, points, queries, limit: job.limit }, hooks);
+      const writer = new Writer(dir, { distance, dimensions, points, queries, limit: job.limit, filters }, hooks);
       await writer.vectors('base', blocks('base', points));
       await writer.vectors('queries', blocks('queries', queries));
+      if (fields.length > 0) {
+        const payloads = new PayloadGenerator(fields, seed);
+        await writer.payload(
+          times(points, () => payloads.nextRow()),
+          'payload',
+        );
+        await writer.variables(
+          times(queries, () => payloads.nextVariables()),
+          'query variables',
+        );
+      }
       return await writer.finish();
     },
   };
+}
+
+async function* times(count: number, make: () => string): AsyncGenerator<string> {
+  for (let i = 0; i < count; i += 1) yield make();
 }
 
 function checkLimit(limit: number, points: number): void {
@@ -169,10 +200,13 @@ function checkLimit(limit: number, points: number): void {
   }
 }
 
-interface Source {
+interface FetchedSource {
   name: string;
   path: string;
   sha256: string;
+}
+
+interface Source extends FetchedSource {
   format: VecsFormat;
   rows: number;
   dimensions: number;
@@ -184,8 +218,19 @@ async function fetchSource(
   scratch: string,
   hooks: PrepareHooks,
 ): Promise<Source> {
-  const name = `${role} ${shownUrl(source.url)}`;
-  const format = vecsFormat(name, source.format);
+  const format = vecsFormat(sourceName(source, role), source.format);
+  const fetched = await fetchAny(source, role, scratch, hooks);
+  return { ...fetched, format, ...(await vecsHeader(fetched.path, fetched.name, format)) };
+}
+
+const sourceName = (source: JsonSource | VectorSource, role: SourceRole): string => `${role} ${shownUrl(source.url)}`;
+
+async function fetchAny(
+  source: JsonSource | VectorSource,
+  role: SourceRole,
+  scratch: string,
+  hooks: PrepareHooks,
+): Promise<FetchedSource> {
   const headers = sourceHeaders(source, role, hooks.access.env);
   const fetched = await fetchFile(source.url, {
     into: join(scratch, `${role}.download`),
@@ -195,19 +240,15 @@ async function fetchSource(
     ...(hooks.signal ? { signal: hooks.signal } : {}),
     onProgress: (done, total) => hooks.progress('Fetching', done, Math.max(done, total), role),
   });
-  return {
-    name,
-    path: fetched.path,
-    sha256: fetched.sha256,
-    format,
-    ...(await vecsHeader(fetched.path, name, format)),
-  };
+  return { name: sourceName(source, role), path: fetched.path, sha256: fetched.sha256 };
 }
 
 async function vectors(job: PrepareJob, spec: VectorsDataset, scratch: string, hooks: PrepareHooks): Promise<Plan> {
   const base = await fetchSource(spec.base, 'base', scratch, hooks);
   const queries = await fetchSource(spec.queries, 'queries', scratch, hooks);
   const truth = spec.groundTruth ? await fetchSource(spec.groundTruth, 'groundTruth', scratch, hooks) : undefined;
+  const payload = spec.payload && (await fetchAny(spec.payload, 'payload', scratch, hooks));
+  const variables = spec.queryVariables && (await fetchAny(spec.queryVariables, 'queryVariables', scratch, hooks));
   if (base.dimensions !== queries.dimensions) {
     throw new JobError(
       'DatasetInvalid',
@@ -225,13 +266,16 @@ async function vectors(job: PrepareJob, spec: VectorsDataset, scratch: string, h
     );
   }
   const sources = [base, queries, truth].map((source) => source && [source.sha256, source.format]);
+  const filters = filteredQueries(job.queries);
   return {
-    key: keyOf(['vectors', sources, spec.distance, job.limit]),
+    key: keyOf(['vectors', sources, payload?.sha256, variables?.sha256, spec.distance, job.limit, filters]),
     async write(dir) {
       const shape = { distance: spec.distance, dimensions: base.dimensions, points: base.rows, queries: queries.rows };
-      const writer = new Writer(dir, { ...shape, limit: job.limit }, hooks);
+      const writer = new Writer(dir, { ...shape, limit: job.limit, filters }, hooks);
       await writer.vectors('base', valuesOf(base));
       await writer.vectors('queries', valuesOf(queries));
+      if (payload) await writer.payload(readJsonLines(payload.path, payload.name), payload.name);
+      if (variables) await writer.variables(readJsonLines(variables.path, variables.name), variables.name);
       // A ground truth shorter than what a query asks for is of no use: it is computed instead.
       if (!truth || truth.dimensions < job.limit) return await writer.finish();
       const given = new Int32Array(truth.rows * truth.dimensions);
@@ -253,6 +297,7 @@ interface Shape {
   points: number;
   queries: number;
   limit: number;
+  filters: readonly FilteredQuery[];
 }
 
 /** Writes the files of a prepared dataset and keeps account of their checksums. */
@@ -263,6 +308,8 @@ class Writer {
   readonly #digest: Hash;
   readonly #files: DatasetMeta['files'] = {};
   readonly #queries: Float32Array[] = [];
+  readonly #variables: string[] = [];
+  #longestPayload: number | undefined;
 
   constructor(dir: string, shape: Shape, hooks: PrepareHooks) {
     this.#dir = dir;
@@ -293,6 +340,34 @@ class Writer {
     this.#files[name] = { bytes, sha256: hash.digest('hex') };
   }
 
+  /** The payloads of base rows, as JSON. */
+  async payload(lines: AsyncIterable<string>, name: string): Promise<void> {
+    this.#digest.update('payload');
+    const paths = { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) };
+    const expected = { rows: this.#shape.points, name, of: 'base vectors' };
+    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
+    const { texts, offsets, longest } = await writeLines(paths, lines, expected, digest, this.#hooks.signal);
+    this.#files[FILES.payload] = texts;
+    if (offsets) this.#files[FILES.payloadOffsets] = offsets;
+    this.#longestPayload = longest;
+  }
+
+  /** What `$names` stand for in each query, as JSON. */
+  async variables(lines: AsyncIterable<string>, name: string): Promise<void> {
+    this.#digest.update('variables');
+    const kept = this.#variables;
+    const keeping = async function* (): AsyncGenerator<string> {
+      for await (const line of lines) {
+        kept.push(line);
+        yield line;
+      }
+    };
+    const expected = { rows: this.#shape.queries, name, of: 'query vectors' };
+    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
+    const paths = { texts: join(this.#dir, FILES.variables) };
+    this.#files[FILES.variables] = (await writeLines(paths, keeping(), expected, digest, this.#hooks.signal)).texts;
+  }
+
   /** Computes or takes over the ground truth and describes everything. */
   async finish(given?: { ids: Int32Array; k: number; name: string }): Promise<DatasetMeta> {
     const { limit, points, dimensions, queries, distance } = this.#shape;
@@ -304,12 +379,15 @@ class Writer {
     }
     const task = { basePath: join(this.#dir, FILES.base), rows: points, dimensions, distance, queries: all, k: limit };
     const { signal, progress } = this.#hooks;
+    // What is wrong with a filter shows before the long work.
+    const named = resolveAll(this.#shape.filters, this.#variables, queries);
     progress('GroundTruth', 0, points);
     const truth: GroundTruth = given
       ? await adoptGroundTruth(task, given.ids, given.k, given.name, signal)
       : await computeGroundTruth(task, (rows) => progress('GroundTruth', rows, points), signal);
     await this.#write(FILES.ids, new Uint8Array(truth.ids.buffer));
     await this.#write(FILES.distances, new Uint8Array(truth.distances.buffer));
+    const filters = named.length > 0 ? await this.#filtered(task, named) : undefined;
     return {
       version: DATASET_VERSION,
       digest: `sha256:${this.#digest.digest('hex')}`,
@@ -319,8 +397,37 @@ class Writer {
       distance,
       k: truth.k,
       groundTruth: given ? 'given' : 'computed',
+      ...(this.#longestPayload === undefined ? {} : { payload: { longest: this.#longestPayload } }),
+      ...(filters ? { filters } : {}),
       files: this.#files,
     };
+  }
+
+  /** Ground truths under filters, and what is said of them. A filter that no row ever matches measures nothing. */
+  async #filtered(task: TruthTask, named: readonly NamedFilters[]): Promise<NonNullable<DatasetMeta['filters']>> {
+    const { signal, progress } = this.#hooks;
+    const payload =
+      this.#longestPayload === undefined
+        ? {}
+        : { payload: { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) } };
+    const detail = 'with filters';
+    const onRows = (rows: number): void => progress('GroundTruth', rows, task.rows, detail);
+    const truths = await computeFilteredTruth({ ...task, ...payload }, named, onRows, signal);
+    const filters: NonNullable<DatasetMeta['filters']> = {};
+    for (const { name, filter } of this.#shape.filters) {
+      const { truth, selectivity } = truths.get(name) as FilteredTruth;
+      if (selectivity === 0) {
+        throw new JobError(
+          'DatasetInvalid',
+          `query ${name}: its filter matches no base row in any of ${this.#shape.queries} queries; ` +
+            'check the names and types of payload fields, and the variables',
+        );
+      }
+      await this.#write(truthFiles(name).ids, new Uint8Array(truth.ids.buffer));
+      await this.#write(truthFiles(name).distances, new Uint8Array(truth.distances.buffer));
+      filters[name] = { filter, selectivity };
+    }
+    return filters;
   }
 
   async #write(name: string, bytes: Uint8Array): Promise<void> {

@@ -1,4 +1,4 @@
-import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
+import type { JsonSource, VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import { parseHeaders } from '../net/header-secret.ts';
 import { headersVariable, type SourceRole } from '../protocol.ts';
@@ -9,7 +9,7 @@ import { headersVariable, type SourceRole } from '../protocol.ts';
  * @throws {JobError} DatasetUnreachable, naming the Secret and nothing of what is in it.
  */
 export function sourceHeaders(
-  source: VectorSource,
+  source: VectorSource | JsonSource,
   role: SourceRole,
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> | undefined {

@@ -3,14 +3,18 @@ import { tieTolerance } from '../datasets/distance.ts';
 /** What recall is counted against. */
 export interface TruthSource {
   meta: { distance: 'Cosine' | 'Dot' | 'Euclid' | 'Manhattan' };
+  /** Of a query with a filter and fewer than k matches: -1 at distance Infinity in the places left over. */
   truth: { k: number; ids: Int32Array; distances: Float64Array };
   /** Exact distance of a query to a row, Infinity for no such row. */
   distance(query: number, row: number): number;
 }
 
 /**
- * Share of a query's true `limit` nearest that came back, counting ties: an id is a hit if it is one of them or no
- * farther than the last of them, up to float32 rounding. Ids named twice count once; -1 is no answer.
+ * Share of a query's true `limit` nearest that came back, counting ties: an id is a hit if it is one of them or as far as
+ * the last of them, up to float32 rounding. Ids named twice count once; -1 is no answer.
+ *
+ * A query whose filter fewer than `limit` rows match counts against those. Where none matches nothing could be found: NaN,
+ * to be left out of every mean.
  */
 export function recallOf(
   source: TruthSource,
@@ -21,16 +25,20 @@ export function recallOf(
 ): number {
   const { k, ids: truth, distances } = source.truth;
   const begin = query * k;
-  const wanted = Math.min(limit, k);
+  let wanted = Math.min(limit, k);
+  const complete = truth[begin + wanted - 1] !== -1;
+  while (wanted > 0 && truth[begin + wanted - 1] === -1) wanted -= 1;
+  if (wanted === 0) return NaN;
   const kth = distances[begin + wanted - 1] as number;
-  const farthest = kth + tieTolerance(source.meta.distance, kth);
+  const tolerance = tieTolerance(source.meta.distance, kth);
   let hits = 0;
   for (let i = 0; i < limit; i += 1) {
     const id = ids[from + i] as number;
     if (id < 0 || isRepeated(ids, from, i)) continue;
     let hit = false;
     for (let t = 0; t < wanted && !hit; t += 1) hit = truth[begin + t] === id;
-    if (hit || source.distance(query, id) <= farthest) hits += 1;
+    // A nearer row that is none of them does not match the filter. Where all matches are named, no other is one.
+    if (hit || (complete && Math.abs(source.distance(query, id) - kth) <= tolerance)) hits += 1;
   }
   return Math.min(1, hits / wanted);
 }
@@ -61,7 +69,9 @@ export class RecallTally {
     this.#counts = new Uint32Array(queries);
   }
 
+  /** NaN, of a query without a right answer, is left out. */
   add(query: number, recall: number): void {
+    if (Number.isNaN(recall)) return;
     this.#sums[query] = (this.#sums[query] as number) + recall;
     this.#counts[query] = (this.#counts[query] as number) + 1;
   }

@@ -8,6 +8,8 @@ export interface CollectionInfo {
   /** Since 1.17; deferred points since 1.18. */
   update_queue?: { length?: number; deferred_points?: number | null };
   config?: Record<string, unknown>;
+  /** Payload indexes by field. */
+  payload_schema?: Record<string, { data_type: string; params?: Record<string, unknown>; points?: number }>;
 }
 
 /** The parts of `GET /collections/c/optimizations` (since 1.17) that are used here. */

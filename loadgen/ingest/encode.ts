@@ -88,13 +88,17 @@ export function vectorBytes(dimensions: number): number {
   return dimensions * (MAX_FLOAT_BYTES + 1) + 2;
 }
 
-/** The body of an upsert of `rows` vectors whose ids are `firstRow`, `firstRow` + 1, … */
+/**
+ * The body of an upsert of `rows` vectors whose ids are `firstRow`, `firstRow` + 1, …
+ * @param payloads each row's payload as JSON text, put in as it is; undefined: none.
+ */
 export function upsertBody(
   values: Float32Array,
   firstRow: number,
   rows: number,
   dimensions: number,
   scratch: Buffer,
+  payloads?: readonly (string | undefined)[],
 ): Buffer {
   let at = scratch.write('{"batch":{"ids":[', 0, 'latin1');
   for (let row = 0; row < rows; row += 1) {
@@ -112,11 +116,17 @@ export function upsertBody(
     }
     at = writeVector(values, row * dimensions, dimensions, scratch, at);
   }
+  if (payloads?.some((payload) => payload !== undefined)) {
+    // Its length is not known before, unlike that of vectors: it does not go through the scratch.
+    const texts = Buffer.from(payloads.map((payload) => payload ?? 'null').join(','));
+    at += scratch.write('],"payloads":[', at, 'latin1');
+    return Buffer.concat([scratch.subarray(0, at), texts, Buffer.from(']}}')]);
+  }
   at += scratch.write(']}}', at, 'latin1');
   return Buffer.from(scratch.subarray(0, at));
 }
 
-/** Bytes that surely hold the body of `rows` vectors. */
-export function upsertBytes(rows: number, dimensions: number): number {
-  return 64 + rows * (16 + vectorBytes(dimensions));
+/** Bytes that surely hold the body of `rows` vectors whose payloads have at most `payloadBytes` each. */
+export function upsertBytes(rows: number, dimensions: number, payloadBytes = 0): number {
+  return 96 + rows * (16 + vectorBytes(dimensions) + payloadBytes + 4);
 }

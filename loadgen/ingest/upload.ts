@@ -22,10 +22,13 @@ const TARGET_BODY_BYTES = 2 ** 20;
 /** A typical float's text with its comma. */
 const TYPICAL_FLOAT_BYTES = 13;
 
-/** Rows a request, such that the body is about 1 MB and surely below Qdrant's limit. */
-export function batchRows(dimensions: number): number {
-  const typical = Math.floor(TARGET_BODY_BYTES / (dimensions * TYPICAL_FLOAT_BYTES));
-  const largest = Math.floor(MAX_BODY_BYTES / upsertBytes(1, dimensions));
+/**
+ * Rows a request, such that the body is about 1 MB and surely below Qdrant's limit.
+ * @param payload bytes of a row's payload: the mean, and the longest.
+ */
+export function batchRows(dimensions: number, payload = { mean: 0, longest: 0 }): number {
+  const typical = Math.floor(TARGET_BODY_BYTES / (dimensions * TYPICAL_FLOAT_BYTES + payload.mean));
+  const largest = Math.floor(MAX_BODY_BYTES / upsertBytes(1, dimensions, payload.longest));
   return Math.max(1, Math.min(1000, typical, largest));
 }
 
@@ -36,7 +39,7 @@ export function batchRows(dimensions: number): number {
  */
 export async function upload(rest: Rest, dataset: Dataset, options: UploadOptions): Promise<number> {
   const { points, dimensions } = dataset.meta;
-  const rows = options.batchRows ?? batchRows(dimensions);
+  const rows = options.batchRows ?? batchRows(dimensions, dataset.payloadBytes);
   const batches = Math.ceil(points / rows);
   const parallel = Math.min(options.parallel ?? 4, batches);
   const path = `${collectionPath(options.collection)}/points`;
@@ -56,7 +59,8 @@ export async function upload(rest: Rest, dataset: Dataset, options: UploadOption
       const first = batch * rows;
       const count = Math.min(rows, points - first);
       const values = await readFloats(file, first * dimensions, count * dimensions);
-      const body = upsertBody(values, first, count, dimensions, scratch);
+      const payloads = dataset.hasPayload ? await dataset.payloadRows(first, count) : undefined;
+      const body = upsertBody(values, first, count, dimensions, scratch, payloads);
       const wait = batch >= batches - parallel;
       await withRetry(() => rest.call('PUT', `${path}?wait=${wait}`, { body, signal, timeoutMilliseconds: 300_000 }), {
         ...retry,

@@ -3,6 +3,7 @@ import { boundary } from '../../operator/judge/search-plan.ts';
 import { openDataset, type Dataset } from '../datasets/dataset.ts';
 import type { CollectionInfo } from '../ingest/collection-info.ts';
 import { exactCount } from '../ingest/exact-count.ts';
+import { createPayloadIndexes, ignoredIndexes } from '../ingest/payload-index.ts';
 import { ignoredSettings } from '../ingest/readback.ts';
 import { waitUntilReady } from '../ingest/readiness.ts';
 import { DEFAULT_RETRY, withRetry } from '../ingest/retry.ts';
@@ -47,7 +48,9 @@ async function build(
 ): Promise<void> {
   const { collection } = job.endpoint;
   const { points } = dataset.meta;
+  const indexes = job.workload?.payloadIndexes ?? [];
   await checkFresh(job, rest, signal);
+  await createPayloadIndexes(rest, collection, indexes, signal);
   progress.say('Uploading', 0, points);
   const uploadSeconds = await upload(rest, dataset, {
     collection,
@@ -87,7 +90,10 @@ async function build(
     applied,
     segments: ready.info.segments_count ?? 0,
     indexedVectors: ready.info.indexed_vectors_count ?? 0,
-    ignored: ignoredSettings(job.collectionBody, applied).slice(0, 64),
+    ignored: [
+      ...ignoredSettings(job.collectionBody, applied),
+      ...ignoredIndexes(indexes, ready.info.payload_schema ?? {}),
+    ].slice(0, 64),
   });
 }
 

@@ -10,7 +10,6 @@ import { QueryClient } from '../load/client.ts';
 import { runClosedLoop, type ClosedLoopResult } from '../load/closed-loop.ts';
 import { ExtraPoints } from '../load/extra-points.ts';
 import { loadSearch, type LoadPlan, type LoadResult, type WindowReport } from '../load/load-search.ts';
-import { payloadOf, selectivityOf, truthOf } from '../load/payload-parts.ts';
 import { encodeQueries } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
 import { ProcessStats } from '../load/server-stats.ts';
@@ -101,7 +100,7 @@ export class SearchBench {
     this.#writes = workload.writes;
     this.#windowSeconds = options.windowSeconds;
     this.#asked = this.#workload.tellsNames
-      ? workload.queries.map(({ name }) => ({ name, selectivity: selectivityOf(dataset, name) }))
+      ? workload.queries.map(({ name }) => ({ name, selectivity: dataset.meta.filters?.[name]?.selectivity }))
       : [];
     this.#client = new QueryClient(endpoint, {
       limit,
@@ -258,7 +257,6 @@ export class SearchBench {
       limit: this.#limit,
       seed: this.#seed,
       windowSeconds: this.#windowSeconds,
-      payloadOf: (row) => payloadOf(dataset, row),
     });
     await this.#extras.clearLeftovers(this.#rest, this.#endpoint.collection, this.#signal);
   }
@@ -283,7 +281,7 @@ export class SearchBench {
     const distance = (query: number, id: number): number =>
       dataset.distance(query, id < meta.points ? id : (this.#extras?.rowOf(id) ?? -1));
     const counters = queries.map(
-      ({ name }) => new RecallCounter({ meta, truth: truthOf(dataset, name), distance }, meta.queries, this.#limit),
+      ({ name }) => new RecallCounter({ meta, truth: dataset.truthOf(name), distance }, meta.queries, this.#limit),
     );
     return new AnswerCounter(counters, weights, rows);
   }

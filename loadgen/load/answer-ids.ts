@@ -21,7 +21,7 @@ export function scanIds(text: string, ids: Int32Array): number | undefined {
   if (start === -1) return undefined;
   let at = start + BEGIN.length;
   if (text.charCodeAt(at) === CLOSE_BRACKET) return 0;
-  for (let count = 0; count < ids.length; ) {
+  for (let count = 0; count < ids.length;) {
     if (!text.startsWith(FIRST_KEY, at)) return undefined;
     at += FIRST_KEY.length;
     let id = 0;

@@ -9,7 +9,6 @@ import { JobError } from '../job-error.ts';
 import type { Workload } from '../protocol.ts';
 import { Random } from '../random.ts';
 import { collectionPath, type Rest } from '../rest.ts';
-import { truthOf } from './payload-parts.ts';
 
 /** Extra points at most, relative to the dataset's; more only where deletes need them. */
 const SHARE = 0.05;
@@ -94,15 +93,14 @@ export class ExtraPoints {
       seed: number;
       /** Least length of a window: so long deletes must find points. */
       windowSeconds: number;
-      payloadOf: (row: number) => Promise<string | undefined>;
     },
   ): Promise<ExtraPoints> {
-    const { writes, names, limit, seed, windowSeconds, payloadOf } = options;
+    const { writes, names, limit, seed, windowSeconds } = options;
     const { points, dimensions } = dataset.meta;
     const batch = writes.upserts?.batch ?? DELETE_BATCH;
     const forDeletes = 2 * (writes.deletes?.rate ?? 0) * windowSeconds;
     const wanted = Math.ceil(Math.max(LEAST_POINTS, SHARE * points, batch, forDeletes) / batch);
-    const truths = new Set([dataset.truth, ...names.map((name) => truthOf(dataset, name))]);
+    const truths = new Set([dataset.truth, ...names.map((name) => dataset.truthOf(name))]);
     const copies = bystanders(points, limit, truths, wanted * batch, seed);
     if (copies.length === 0) {
       throw new JobError(
@@ -121,10 +119,9 @@ export class ExtraPoints {
         for (let i = 0; i < batch; i += 1) {
           const row = copies[(bodies.length * batch + i) % copies.length] as number;
           values.set(await readFloats(file, row * dimensions, dimensions), i * dimensions);
-          payloads.push(await payloadOf(row));
+          payloads.push((await dataset.payloadRows(row, 1))[0]);
         }
-        const plain = upsertBody(values, points + bodies.length * batch, batch, dimensions, scratch);
-        const body = withPayloads(plain, payloads);
+        const body = upsertBody(values, points + bodies.length * batch, batch, dimensions, scratch, payloads);
         if (body.length > MAX_BODY_BYTES) {
           throw new JobError(
             'BuildFailed',
@@ -256,11 +253,4 @@ export class ExtraPoints {
       });
     }
   }
-}
-
-/** An upsert's body with payloads, JSON texts, beside its vectors. */
-function withPayloads(body: Buffer, payloads: readonly (string | undefined)[]): Buffer {
-  if (payloads.every((payload) => payload === undefined)) return body;
-  const texts = payloads.map((payload) => payload ?? 'null').join(',');
-  return Buffer.concat([body.subarray(0, body.length - 2), Buffer.from(`,"payloads":[${texts}]}}`)]);
 }

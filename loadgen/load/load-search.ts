@@ -19,7 +19,9 @@ export interface LoadPlan {
   order: Uint32Array;
   named?: NamedQuestions | undefined;
   /** Makes the writes of each window, where there are any. */
-  writes?: ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => Promise<WindowWrites>) | undefined;
+  writes?:
+    | ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => Promise<WindowWrites>)
+    | undefined;
   limit: number;
   answers: AnswerCounter;
   rules: LoadRules;

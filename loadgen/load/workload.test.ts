@@ -103,8 +103,8 @@ describe('compileWorkload', () => {
   });
 
   it("puts each query's own variables into its filter, whatever their type", () => {
-    const filter = { must: [{ key: 'tenant', match: { any: ['$tenant', '$$tenant', 'a $tenant'] } }] };
-    const variables = [{ tenant: 'a"b' }, { tenant: 7 }, { tenant: ['x'] }];
+    const filter = { must: [{ key: 'tenant', match: { value: '$tenant' } }] };
+    const variables = [{ tenant: 'a"b' }, { tenant: 7 }, { tenant: true }];
     const workload = compile(prepared({ mine: filter }, variables), {
       queries: [
         { name: 'plain', weight: 3 },
@@ -121,7 +121,7 @@ describe('compileWorkload', () => {
       ...[1, 2, 3].map((i) => ({ query: [i], limit: 5, params: {}, with_payload: true, with_vector: false })),
       ...variables.map(({ tenant }, i) => ({
         query: [i + 1],
-        filter: { must: [{ key: 'tenant', match: { any: [tenant, '$tenant', 'a $tenant'] } }] },
+        filter: { must: [{ key: 'tenant', match: { value: tenant } }] },
         limit: 5,
         params: {},
         with_payload: true,
@@ -144,7 +144,7 @@ describe('compileWorkload', () => {
 
   it.each([
     ['was not prepared for it', {}],
-    ['was prepared for another filter', { q: { must: [] } }],
+    ['was prepared for another filter', { q: { must: [{ key: 'a', match: { value: 2 } }] } }],
   ])('refuses a filter when the dataset %s', (_, filters) => {
     const filter = { must: [{ key: 'a', match: { value: 1 } }] };
     expect(() => compile(prepared(filters), { queries: [{ name: 'q', weight: 1, filter }] })).toThrow(

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../datasets/dataset.ts';
+import { resolveFilter } from '../filter/resolve.ts';
 import { JobError } from '../job-error.ts';
 import type { Workload } from '../protocol.ts';
 import { Random } from '../random.ts';
 import { DEFAULT_QUERIES, DEFAULT_QUERY, type NamedQuery } from '../workload.ts';
 import type { NamedQuestions } from './named-queries.ts';
-import { preparedFilter, resolveFilter, truthOf, variablesOf } from './payload-parts.ts';
 import { queryOrder } from './schedule.ts';
 
 /** What is asked where a job names no workload. */
@@ -114,7 +114,7 @@ export function weightedOrder(weights: readonly number[], rows: number, seed: nu
 function resolvedFilters(dataset: Dataset, query: NamedQuery, rows: Uint32Array): (Buffer | undefined)[] {
   const { name, filter } = query;
   if (filter === undefined) return [];
-  if (truthOf(dataset, name) === dataset.truth || !isDeepStrictEqual(preparedFilter(dataset, name), filter)) {
+  if (!isDeepStrictEqual(dataset.meta.filters?.[name]?.filter, filter)) {
     throw new JobError(
       'DatasetChanged',
       `the dataset was not prepared for the filter of query ${name}; prepare it again`,
@@ -122,7 +122,7 @@ function resolvedFilters(dataset: Dataset, query: NamedQuery, rows: Uint32Array)
   }
   return Array.from(rows, (row) => {
     try {
-      return Buffer.from(JSON.stringify(resolveFilter(filter, variablesOf(dataset, row))));
+      return Buffer.from(JSON.stringify(resolveFilter(filter, dataset.variables(row))));
     } catch (error) {
       throw new JobError('DatasetInvalid', `query ${name}, query vector ${row}: ${(error as Error).message}`, {
         cause: error,

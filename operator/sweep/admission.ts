@@ -1,8 +1,9 @@
 import { fieldErrors, formatFieldErrors, type FieldError } from '../../crds/field-error.ts';
 import { sweepSchema, type QdrantSweep } from '../../crds/sweep/sweep.ts';
-import { workloadProblems } from '../../crds/sweep/presets.ts';
+import { resolveDataset, workloadProblems } from '../../crds/sweep/presets.ts';
 import { unsupportedFields } from '../../crds/unsupported-fields.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
+import { checkQueries } from './named-queries.ts';
 
 /** Why a sweep cannot be worked on: reason and message of its condition Accepted. */
 export interface Refusal {
@@ -38,6 +39,7 @@ export function admit(object: {
   const errors = [
     ...urls(parsed.data),
     ...workloadProblems(spec),
+    ...checkQueries({ ...spec, dataset: resolveDataset(spec) }),
     ...checkParameters(spec.parameters ?? [], spec.quantizations ?? []),
   ];
   if (errors.length > 0) return invalid([...errors, ...more]);

@@ -1,6 +1,6 @@
 import type { PreparedMessage } from '../../loadgen/protocol.ts';
 import { formatFieldErrors } from '../../crds/field-error.ts';
-import { workloadProblems } from '../../crds/sweep/presets.ts';
+import { resolveDataset, workloadProblems } from '../../crds/sweep/presets.ts';
 import type { QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
 import { tooNewFor, unknownTo } from '../judge/qdrant-version.ts';
@@ -10,6 +10,7 @@ import type { ConductOptions } from './conduct.ts';
 import type { SweepContext } from './context.ts';
 import { historyKey } from './identity.ts';
 import { jobWorkload } from './job-workload.ts';
+import { checkQueries } from './named-queries.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 
@@ -36,9 +37,11 @@ export async function together<A, B>(
 
 /** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
 export function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
+  const { spec } = sweep;
   const errors = [
-    ...workloadProblems(sweep.spec),
-    ...checkParameters(sweep.spec.parameters ?? [], settings.quantizations),
+    ...workloadProblems(spec),
+    ...checkQueries({ ...spec, dataset: resolveDataset(spec) }),
+    ...checkParameters(spec.parameters ?? [], settings.quantizations),
   ];
   if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
 }
