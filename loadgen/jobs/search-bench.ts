@@ -265,7 +265,7 @@ export class SearchBench {
     const [writes, extras] = [this.#writes, this.#extras];
     if (!writes || !extras) return undefined;
     return async (window) => {
-      if (writes.deletes) await extras.fill(this.#rest, this.#endpoint.collection, this.#signal);
+      if (writes.deletes) await extras.writeMissing(this.#rest, this.#endpoint.collection, this.#signal);
       return windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
     };
   }

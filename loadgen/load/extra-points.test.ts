@@ -97,7 +97,7 @@ describe('ExtraPoints', () => {
       for (let id = 0; id < 200; id += 1) stub.points.set(id, [0]);
       await extras.clearLeftovers(rest, 'c', signal);
       expect(stub.seen.some((request) => request.includes('/delete'))).toBe(false);
-      await extras.fill(rest, 'c', signal);
+      await extras.writeMissing(rest, 'c', signal);
       stub.points.set(probe, [0]);
       expect(stub.points.size).toBe(200 + 64 + 1);
       await extras.clear(rest, 'c', signal);

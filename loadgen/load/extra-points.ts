@@ -212,7 +212,7 @@ export class ExtraPoints {
   }
 
   /** Writes every slot that is missing, and waits: what deletes of the next window need. */
-  async fill(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
+  async writeMissing(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
     for (const [batch, body] of this.#bodies.entries()) {
       const from = batch * this.#batch;
       if (!this.#present.subarray(from, from + this.#batch).includes(0)) continue;

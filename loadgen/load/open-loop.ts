@@ -217,8 +217,10 @@ export async function runWindow(plan: WindowPlan): Promise<WindowMeasurement> {
     measurement.errors.unanswered = unanswered;
     errorCount += unanswered;
   }
-  for (let i = firstCounted; named && i < due; i += 1) {
-    named.scheduled(order[(plan.orderStart + i) % order.length] as number);
+  if (named) {
+    for (let i = firstCounted; i < due; i += 1) {
+      named.scheduled(order[(plan.orderStart + i) % order.length] as number);
+    }
   }
   return {
     rate: plan.rate,
