@@ -114,6 +114,37 @@ describe('a Prepare job', () => {
 });
 
 describe('a Measure job', () => {
+  it('makes payload indexes before the upload, and tells which settings are not in effect', async () => {
+    await using folder = await temporaryFolder();
+    const { dir } = await smallDataset(folder.path, { payload: [{ field: 'tenant', type: 'keyword' }] });
+    const stub = await stubWith();
+    const workload = {
+      queries: [{ name: 'default', weight: 1 }],
+      withPayload: false,
+      payloadIndexes: [
+        { field: 'tenant', type: 'keyword' as const, isTenant: true },
+        { field: 'other', type: 'float' as const },
+      ],
+    };
+    // A server that takes an index and does not have it afterwards.
+    Object.defineProperty(stub.indexes, 'other', { get: () => undefined, set() {}, enumerable: false });
+    const searches = [{ id: 'a', search: {}, params: {}, load: 'Boundary' as const }];
+    const { code, messages } = await run(
+      measureJob(stub.url, dir, { workload, searches, collectionBody: {}, rules: { ...rules, recallMin: 1 } }),
+    );
+    expect(code).toBe(0);
+    const puts = stub.seen.filter((line) => line.startsWith('PUT '));
+    expect(puts.slice(0, 3).map((line) => line.split('?')[0])).toEqual([
+      'PUT /collections/c/index',
+      'PUT /collections/c/index',
+      'PUT /collections/c/points',
+    ]);
+    expect(stub.payloads.get(7)).toHaveProperty('tenant');
+    expect(messages.find(({ type }) => type === 'built')).toMatchObject({
+      ignored: ['payload index other: asked float, applied nothing'],
+    });
+  });
+
   it('builds, asks every search for its recall, loads those worth it, each published once', async () => {
     await using folder = await temporaryFolder();
     const { dir } = await smallDataset(folder.path);

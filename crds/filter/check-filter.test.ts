@@ -55,6 +55,8 @@ describe('checkFilter', () => {
     [field({ match: { any: [true] } }), 'filter.must[0].match.any[0]: must be one of the texts or integers'],
     [field({ match: { any: [1, 'x'] } }), 'filter.must[0].match.any: must be all texts or all integers'],
     [field({ range: {} }), 'filter.must[0].range: must have one of lt, gt, lte, gte'],
+    [field({ range: { gt: 1, gte: 2 } }), 'filter.must[0].range: has gt and gte, of which an index looks at one'],
+    [field({ range: { lt: 1, lte: 2 } }), 'filter.must[0].range: has lt and lte'],
     [field({ range: { gt: 'soon' } }), 'filter.must[0].range.gt: must be a number or a time'],
     [field({ range: { gt: null } }), 'filter.must[0].range.gt: must be a number or a time'],
     [field({ range: { gt: 1, lt: '2024-01-31' } }), 'filter.must[0].range: mixes numbers and times'],

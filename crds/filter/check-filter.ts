@@ -35,8 +35,8 @@ const BOUNDS = ['lt', 'gt', 'lte', 'gte'];
  * Whether Qdrant will take a filter, and whether its exact answer can be computed here. As a template, a text `$name`
  * may stand for any value, but for no key. Pure.
  *
- * Stricter than Qdrant in three ways, each of which its engine answers differently with and without an index: a field
- * condition has one test, a list of conditions is not empty, and what it leaves unread is refused.
+ * Stricter than Qdrant where its engine answers differently with an index and without: a field condition has one test,
+ * a range one bound on each side, a list of conditions is not empty. And what Qdrant leaves unread is refused.
  */
 export function checkFilter(filter: unknown, path: Path, options: { template: boolean }): CheckedFilter {
   const check = new FilterCheck(options.template);
@@ -184,6 +184,14 @@ class FilterCheck {
     if (!bounds) return;
     const set = BOUNDS.filter((bound) => Object.hasOwn(bounds, bound));
     if (set.length === 0) this.#say(path, `must have one of ${BOUNDS.join(', ')}`);
+    for (const [one, two] of [
+      ['lt', 'lte'],
+      ['gt', 'gte'],
+    ] as const) {
+      if (set.includes(one) && set.includes(two)) {
+        this.#say(path, `has ${one} and ${two}, of which an index looks at one; remove the wider`);
+      }
+    }
     for (const bound of set) this.#value(bounds[bound], [...path, bound], expected, holds);
   }
 

@@ -112,6 +112,12 @@ const SWEEPS: [string, Changes][] = [
     embedded({ beir: text }, { chunking: { strategy: 'Tokens', overlap: 512 } }),
   ],
   ['a size of passages that are not cut', embedded({ beir: text }, { chunking: { strategy: 'Whole', size: 64 } })],
+  ['a tenant that is a number', { 'workload.payloadIndexes[0]': { field: 'tenant', type: 'integer', isTenant: true } }],
+  [
+    'a principal field that is a keyword',
+    { 'workload.payloadIndexes[0]': { field: 'tenant', type: 'keyword', isPrincipal: true } },
+  ],
+  ['a payload that is no JSON', { 'dataset.vectors.payload.format': 'fvecs' }],
   ['a preset that is no name', { 'workload.preset': 'filtered!' }],
   ['writes of nothing', { 'workload.writes': {} }],
   ['a rate of nothing', { 'workload.writes.deletes.rate': 0 }],

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { JobError } from '../job-error.ts';
@@ -150,10 +150,7 @@ export async function openDataset(dir: string): Promise<Dataset> {
     });
     const truths = new Map<string, GroundTruth>();
     for (const name of Object.keys(meta.filters ?? {})) truths.set(name, await truth(truthFiles(name), meta.k));
-    const payload = meta.payload && {
-      texts: join(dir, FILES.payload),
-      offsets: join(dir, FILES.payloadOffsets),
-    };
+    const payload = meta.payload && (await payloadPaths(dir, meta));
     return new Dataset(meta, join(dir, FILES.base), queries, await truth(FILES, meta.k), {
       truths,
       variables: await readVariables(dir, meta),
@@ -166,6 +163,14 @@ export async function openDataset(dir: string): Promise<Dataset> {
       { cause: error },
     );
   }
+}
+
+async function payloadPaths(dir: string, { files }: DatasetMeta): Promise<PayloadPaths> {
+  for (const name of [FILES.payload, FILES.payloadOffsets]) {
+    const { size } = await stat(join(dir, name));
+    if (size !== files[name]?.bytes) throw new Error(`${name} has ${size} bytes, expected ${files[name]?.bytes}`);
+  }
+  return { texts: join(dir, FILES.payload), offsets: join(dir, FILES.payloadOffsets) };
 }
 
 async function readVariables(dir: string, { files, queries }: DatasetMeta): Promise<string[]> {

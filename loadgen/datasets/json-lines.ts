@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { errorText, JobError } from '../job-error.ts';
+import { JobError } from '../job-error.ts';
 import { parsePayload } from '../filter/payload-json.ts';
 
 /** Longest line: far above what a vector search's payload sensibly is, far below what a request may hold. */
@@ -9,10 +8,13 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
 /**
- * The lines of a file, each a JSON object, as they are written, without the line's end. The last one may go without.
+ * The lines of a file, given piece by piece, each a JSON object, as they are written, without the line's end. The last one may go without.
  * @throws {JobError} DatasetInvalid, naming file and row: no object, too long, not UTF-8.
  */
-export async function* readJsonLines(path: string, name: string): AsyncGenerator<string, void, undefined> {
+export async function* readJsonLines(
+  chunks: AsyncIterable<Buffer>,
+  name: string,
+): AsyncGenerator<string, void, undefined> {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   let row = 0;
   const checked = (bytes: Buffer): string => {
@@ -25,15 +27,14 @@ export async function* readJsonLines(path: string, name: string): AsyncGenerator
       row += 1;
       return text;
     } catch (error) {
-      // V8 quotes what it read, which may be the user's data.
-      const why = error instanceof SyntaxError ? 'is no JSON object' : errorText(error);
-      throw invalid(why, error);
+      // The parser's own words quote what it read.
+      throw invalid(error instanceof SyntaxError ? 'is no JSON object' : 'is not UTF-8', error);
     }
   };
 
   let pieces: Buffer[] = [];
   let held = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
       const tail = chunk.subarray(from, end);

@@ -7,15 +7,14 @@ import { errorText, JobError } from '../job-error.ts';
 import type { Access } from '../net/access.ts';
 import { shownUrl } from '../net/url.ts';
 import type { PreparedMessage, PrepareJob, SourceRole } from '../protocol.ts';
-import { DATASET_VERSION, datasetMetaSchema, FILES, truthFiles, type DatasetMeta } from './dataset.ts';
+import { DATASET_VERSION, datasetMetaSchema, FILES, type DatasetMeta } from './dataset.ts';
 import type { Distance } from './distance.ts';
 import { fetchFile } from './fetch.ts';
 import { readIntegers, readVectors, vecsFormat, vecsHeader, type VecsFormat } from './fvecs.ts';
-import { computeFilteredTruth, type FilteredTruth, type NamedFilters } from './filtered-truth.ts';
-import { adoptGroundTruth, computeGroundTruth, type GroundTruth, type TruthTask } from './ground-truth.ts';
+import { adoptGroundTruth, computeGroundTruth, type GroundTruth } from './ground-truth.ts';
 import { readJsonLines } from './json-lines.ts';
-import { filteredQueries, resolveAll, type FilteredQuery } from './named-filters.ts';
-import { writeLines } from './prepared-lines.ts';
+import { filteredQueries, type FilteredQuery } from './named-filters.ts';
+import { PayloadWriter } from './payload-writer.ts';
 import { sourceHeaders } from './source-headers.ts';
 import { PayloadGenerator, syntheticFields } from './synthetic-payload.ts';
 import { SyntheticGenerator, syntheticParameters } from './synthetic.ts';
@@ -172,23 +171,13 @@ function synthetic(job: PrepareJob, spec: SyntheticSpec, hooks: PrepareHooks): P
       await writer.vectors('base', blocks('base', points));
       await writer.vectors('queries', blocks('queries', queries));
       if (fields.length > 0) {
-        const payloads = new PayloadGenerator(fields, seed);
-        await writer.payload(
-          times(points, () => payloads.nextRow()),
-          'payload',
-        );
-        await writer.variables(
-          times(queries, () => payloads.nextVariables()),
-          'query variables',
-        );
+        const made = new PayloadGenerator(fields, seed);
+        await writer.beside.payload(made.rows(points), 'payload');
+        await writer.beside.variables(made.variables(queries), 'query variables');
       }
       return await writer.finish();
     },
   };
-}
-
-async function* times(count: number, make: () => string): AsyncGenerator<string> {
-  for (let i = 0; i < count; i += 1) yield make();
 }
 
 function checkLimit(limit: number, points: number): void {
@@ -274,8 +263,8 @@ async function vectors(job: PrepareJob, spec: VectorsDataset, scratch: string, h
       const writer = new Writer(dir, { ...shape, limit: job.limit, filters }, hooks);
       await writer.vectors('base', valuesOf(base));
       await writer.vectors('queries', valuesOf(queries));
-      if (payload) await writer.payload(readJsonLines(payload.path, payload.name), payload.name);
-      if (variables) await writer.variables(readJsonLines(variables.path, variables.name), variables.name);
+      if (payload) await writer.beside.payload(jsonLines(payload), payload.name);
+      if (variables) await writer.beside.variables(jsonLines(variables), variables.name);
       // A ground truth shorter than what a query asks for is of no use: it is computed instead.
       if (!truth || truth.dimensions < job.limit) return await writer.finish();
       const given = new Int32Array(truth.rows * truth.dimensions);
@@ -285,6 +274,10 @@ async function vectors(job: PrepareJob, spec: VectorsDataset, scratch: string, h
       return await writer.finish({ ids: given, k: truth.dimensions, name: truth.name });
     },
   };
+}
+
+function jsonLines({ path, name }: FetchedSource): AsyncGenerator<string> {
+  return readJsonLines(createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>, name);
 }
 
 async function* valuesOf(source: Source): AsyncGenerator<Float32Array<ArrayBuffer>> {
@@ -308,14 +301,15 @@ class Writer {
   readonly #digest: Hash;
   readonly #files: DatasetMeta['files'] = {};
   readonly #queries: Float32Array[] = [];
-  readonly #variables: string[] = [];
-  #longestPayload: number | undefined;
+  /** What there is beside the vectors. */
+  readonly beside: PayloadWriter;
 
   constructor(dir: string, shape: Shape, hooks: PrepareHooks) {
     this.#dir = dir;
     this.#shape = shape;
     this.#hooks = hooks;
     this.#digest = createHash('sha256').update(JSON.stringify([shape.distance, shape.dimensions, shape.points]));
+    this.beside = new PayloadWriter({ dir, ...shape, digest: this.#digest, files: this.#files, ...hooks });
   }
 
   async vectors(which: 'base' | 'queries', blocks: AsyncIterable<Float32Array<ArrayBuffer>>): Promise<void> {
@@ -340,34 +334,6 @@ class Writer {
     this.#files[name] = { bytes, sha256: hash.digest('hex') };
   }
 
-  /** The payloads of base rows, as JSON. */
-  async payload(lines: AsyncIterable<string>, name: string): Promise<void> {
-    this.#digest.update('payload');
-    const paths = { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) };
-    const expected = { rows: this.#shape.points, name, of: 'base vectors' };
-    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
-    const { texts, offsets, longest } = await writeLines(paths, lines, expected, digest, this.#hooks.signal);
-    this.#files[FILES.payload] = texts;
-    if (offsets) this.#files[FILES.payloadOffsets] = offsets;
-    this.#longestPayload = longest;
-  }
-
-  /** What `$names` stand for in each query, as JSON. */
-  async variables(lines: AsyncIterable<string>, name: string): Promise<void> {
-    this.#digest.update('variables');
-    const kept = this.#variables;
-    const keeping = async function* (): AsyncGenerator<string> {
-      for await (const line of lines) {
-        kept.push(line);
-        yield line;
-      }
-    };
-    const expected = { rows: this.#shape.queries, name, of: 'query vectors' };
-    const digest = (piece: Uint8Array): void => void this.#digest.update(piece);
-    const paths = { texts: join(this.#dir, FILES.variables) };
-    this.#files[FILES.variables] = (await writeLines(paths, keeping(), expected, digest, this.#hooks.signal)).texts;
-  }
-
   /** Computes or takes over the ground truth and describes everything. */
   async finish(given?: { ids: Int32Array; k: number; name: string }): Promise<DatasetMeta> {
     const { limit, points, dimensions, queries, distance } = this.#shape;
@@ -379,15 +345,14 @@ class Writer {
     }
     const task = { basePath: join(this.#dir, FILES.base), rows: points, dimensions, distance, queries: all, k: limit };
     const { signal, progress } = this.#hooks;
-    // What is wrong with a filter shows before the long work.
-    const named = resolveAll(this.#shape.filters, this.#variables, queries);
+    const named = this.beside.resolve();
     progress('GroundTruth', 0, points);
     const truth: GroundTruth = given
       ? await adoptGroundTruth(task, given.ids, given.k, given.name, signal)
       : await computeGroundTruth(task, (rows) => progress('GroundTruth', rows, points), signal);
     await this.#write(FILES.ids, new Uint8Array(truth.ids.buffer));
     await this.#write(FILES.distances, new Uint8Array(truth.distances.buffer));
-    const filters = named.length > 0 ? await this.#filtered(task, named) : undefined;
+    const beside = await this.beside.describe(task, named, (name, bytes) => this.#write(name, bytes));
     return {
       version: DATASET_VERSION,
       digest: `sha256:${this.#digest.digest('hex')}`,
@@ -397,37 +362,9 @@ class Writer {
       distance,
       k: truth.k,
       groundTruth: given ? 'given' : 'computed',
-      ...(this.#longestPayload === undefined ? {} : { payload: { longest: this.#longestPayload } }),
-      ...(filters ? { filters } : {}),
+      ...beside,
       files: this.#files,
     };
-  }
-
-  /** Ground truths under filters, and what is said of them. A filter that no row ever matches measures nothing. */
-  async #filtered(task: TruthTask, named: readonly NamedFilters[]): Promise<NonNullable<DatasetMeta['filters']>> {
-    const { signal, progress } = this.#hooks;
-    const payload =
-      this.#longestPayload === undefined
-        ? {}
-        : { payload: { texts: join(this.#dir, FILES.payload), offsets: join(this.#dir, FILES.payloadOffsets) } };
-    const detail = 'with filters';
-    const onRows = (rows: number): void => progress('GroundTruth', rows, task.rows, detail);
-    const truths = await computeFilteredTruth({ ...task, ...payload }, named, onRows, signal);
-    const filters: NonNullable<DatasetMeta['filters']> = {};
-    for (const { name, filter } of this.#shape.filters) {
-      const { truth, selectivity } = truths.get(name) as FilteredTruth;
-      if (selectivity === 0) {
-        throw new JobError(
-          'DatasetInvalid',
-          `query ${name}: its filter matches no base row in any of ${this.#shape.queries} queries; ` +
-            'check the names and types of payload fields, and the variables',
-        );
-      }
-      await this.#write(truthFiles(name).ids, new Uint8Array(truth.ids.buffer));
-      await this.#write(truthFiles(name).distances, new Uint8Array(truth.distances.buffer));
-      filters[name] = { filter, selectivity };
-    }
-    return filters;
   }
 
   async #write(name: string, bytes: Uint8Array): Promise<void> {

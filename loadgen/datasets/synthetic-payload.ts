@@ -54,6 +54,16 @@ export class PayloadGenerator {
     });
   }
 
+  /** The payloads of the next rows, a line of JSON each. */
+  async *rows(count: number): AsyncGenerator<string> {
+    for (let i = 0; i < count; i += 1) yield this.nextRow();
+  }
+
+  /** The variables of the next queries, a line of JSON each. */
+  async *variables(count: number): AsyncGenerator<string> {
+    for (let i = 0; i < count; i += 1) yield this.nextVariables();
+  }
+
   /** The payload of the next row, as one line of JSON. */
   nextRow(): string {
     const payload: Record<string, unknown> = {};

@@ -28,6 +28,34 @@ describe('recallOf', () => {
     expect(recallOf(source, 0, Int32Array.from(ids), 0, 3)).toBeCloseTo(expected, 12);
   });
 
+  it('counts against those that match, where fewer do', () => {
+    // Rows 1 and 3 match the filter; row 2 is as far as row 3, and row 0 is nearer.
+    const filtered = {
+      ...source,
+      truth: { k: 3, ids: Int32Array.of(1, 3, -1), distances: Float64Array.of(2, 3, Infinity) },
+    };
+    expect(recallOf(filtered, 0, [1, 3, -1], 0, 3)).toBe(1);
+    expect(recallOf(filtered, 0, [1, -1, -1], 0, 3)).toBe(0.5);
+    // What does not match is no hit, however near.
+    expect(recallOf(filtered, 0, [0, 2, -1], 0, 3)).toBe(0);
+    const full = { ...source, truth: { k: 2, ids: Int32Array.of(1, 3), distances: Float64Array.of(2, 3) } };
+    expect(recallOf(full, 0, [0, 1], 0, 2)).toBe(0.5);
+    expect(recallOf(full, 0, [2, 1], 0, 2)).toBe(1);
+  });
+
+  it('is none where nothing matches, which no mean counts', () => {
+    const none = {
+      ...source,
+      truth: { k: 2, ids: Int32Array.of(-1, -1), distances: Float64Array.of(Infinity, Infinity) },
+    };
+    expect(recallOf(none, 0, [0, 1], 0, 2)).toBeNaN();
+    const tally = new RecallTally(2);
+    tally.add(0, recallOf(none, 0, [-1, -1], 0, 2));
+    expect(tally.estimate()).toBeUndefined();
+    tally.add(1, 0.5);
+    expect(tally.estimate()).toMatchObject({ value: 0.5, queries: 1 });
+  });
+
   it('counts at a smaller limit than the truth holds', () => {
     expect(recallOf(source, 0, [0, 5], 0, 2)).toBe(0.5);
     // More hits than wanted, all ties: still 1.

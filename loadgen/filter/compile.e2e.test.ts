@@ -8,7 +8,7 @@ import { Rest } from '../rest.ts';
 import { temporaryFolder } from '../testing/fixtures.ts';
 import { compileFilter } from './compile.ts';
 import { parsePayload } from './payload-json.ts';
-import { filterArbitrary, payloadArbitrary, TYPES } from './testing/arbitraries.ts';
+import { conditionArbitrary, filterArbitrary, payloadArbitrary, TYPES } from './testing/arbitraries.ts';
 
 const POINTS = 300;
 /** What JSON can say and JavaScript's own numbers do not show. */
@@ -31,7 +31,9 @@ describe('filters, against the engine itself', () => {
       .map((payload) => JSON.stringify(payload)),
   ];
   const payloads = texts.map(parsePayload);
-  const filters = fc.sample(filterArbitrary(POINTS), { numRuns: 500, seed });
+  const filters = [conditionArbitrary(POINTS), filterArbitrary(POINTS)].flatMap((arbitrary) =>
+    fc.sample(arbitrary, { numRuns: 400, seed }),
+  );
 
   beforeAll(async () => {
     folder = await temporaryFolder();
@@ -60,7 +62,7 @@ describe('filters, against the engine itself', () => {
       }
       const points = texts.map((payload, id) => `{"id":${id},"vector":[1,2],"payload":${payload}}`);
       await rest.call('PUT', `${path}/points?wait=true`, { body: `{"points":[${points.join(',')}]}` });
-      let matched = 0;
+      let telling = 0;
       for (const filter of filters) {
         const page = await rest.call<{ points: { id: number }[] }>('POST', `${path}/points/scroll`, {
           body: JSON.stringify({ filter, limit: POINTS, with_payload: false }),
@@ -74,12 +76,10 @@ describe('filters, against the engine itself', () => {
             `${JSON.stringify(filter)}: point ${differing} ${texts[differing]}: engine ${theirs.includes(differing)}`,
           );
         }
-        matched += ours.length;
+        if (ours.length > 0 && ours.length < POINTS) telling += 1;
       }
-      // Filters that match all or nothing would prove little.
-      const share = matched / (filters.length * POINTS);
-      expect(share).toBeGreaterThan(0.05);
-      expect(share).toBeLessThan(0.95);
+      // Filters that match all or nothing prove little.
+      expect(telling).toBeGreaterThan(filters.length / 3);
     } finally {
       await rest.close();
     }

@@ -49,6 +49,24 @@ describe('bodies', () => {
     expect(buffer.toString('latin1', 1, end)).toBe('[1,0.5,-2]');
   });
 
+  it('puts payloads in as they are written, and surely fits them', () => {
+    const payload = fc.option(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), { nil: undefined });
+    fc.assert(
+      fc.property(fc.array(payload, { minLength: 1, maxLength: 5 }), (payloads) => {
+        const texts = payloads.map((value) => (value === undefined ? undefined : JSON.stringify(value)));
+        const values = new Float32Array(payloads.length * 2).fill(0.1);
+        const body = upsertBody(values, 0, payloads.length, 2, Buffer.alloc(upsertBytes(payloads.length, 2)), texts);
+        const written = JSON.parse(body.toString()) as { batch: { payloads?: unknown[] } };
+        const some = texts.some((text) => text !== undefined);
+        expect(written.batch.payloads).toEqual(some ? texts.map((text) => JSON.parse(text ?? 'null')) : undefined);
+        const longest = Math.max(0, ...texts.map((text) => Buffer.byteLength(text ?? '')));
+        expect(body.length).toBeLessThanOrEqual(upsertBytes(payloads.length, 2, longest));
+      }),
+    );
+    const body = upsertBody(Float32Array.of(1), 3, 1, 1, Buffer.alloc(200), ['{"a":1.0, "b":9007199254740993}']);
+    expect(body.toString()).toBe('{"batch":{"ids":[3],"vectors":[[1]],"payloads":[{"a":1.0, "b":9007199254740993}]}}');
+  });
+
   it('writes an upsert whose ids are row numbers', () => {
     const scratch = Buffer.alloc(upsertBytes(2, 2));
     const body = upsertBody(Float32Array.of(1, 2, 3, 4.5), 7, 2, 2, scratch);

@@ -63,7 +63,9 @@ export function ignoredIndexes(
         const has = found.params?.[setting] ?? (asked === false ? false : undefined);
         return has === asked
           ? []
-          : [`${name}: ${setting}: asked ${String(asked)}, applied ${has === undefined ? 'nothing' : JSON.stringify(has)}`];
+          : [
+              `${name}: ${setting}: asked ${String(asked)}, applied ${has === undefined ? 'nothing' : JSON.stringify(has)}`,
+            ];
       });
     })
     .map((text) => text.slice(0, 256))

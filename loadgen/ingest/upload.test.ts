@@ -6,6 +6,10 @@ import { startStub } from '../testing/stub-qdrant.ts';
 import { upsertBytes } from './encode.ts';
 import { batchRows, upload } from './upload.ts';
 
+function disposable<T extends { close(): Promise<void> }>(stub: T): T & AsyncDisposable {
+  return Object.assign(stub, { [Symbol.asyncDispose]: () => stub.close() });
+}
+
 const retry = { attempts: 4, baseMilliseconds: 1, maxMilliseconds: 1 };
 
 describe('upload', () => {
@@ -35,6 +39,19 @@ describe('upload', () => {
     );
     await rest.close();
     await stub.close();
+  });
+
+  it('brings payloads as they are', async () => {
+    await using folder = await temporaryFolder();
+    const { dataset } = await smallDataset(folder.path, { payload: [{ field: 'meta.lang', type: 'keyword' }] });
+    await using stub = disposable(await startStub());
+    const rest = new Rest({ url: stub.url, collection: 'c' }, 4, ANYWHERE);
+    await upload(rest, dataset, { collection: 'c', batchRows: 7 });
+    const texts = await dataset.payloadRows(0, 200);
+    expect(stub.payloads.size).toBe(200);
+    for (const row of [0, 6, 7, 199]) expect(stub.payloads.get(row)).toEqual(JSON.parse(texts[row] as string));
+    dataset.close();
+    await rest.close();
   });
 
   it('repeats what the server was too busy for or broke off', async () => {
@@ -87,5 +104,16 @@ describe('upload', () => {
     expect(rows).toBeGreaterThanOrEqual(1);
     expect(rows).toBeLessThanOrEqual(1000);
     expect(upsertBytes(rows, dimensions)).toBeLessThan(32 * 2 ** 20);
+  });
+
+  it.each([
+    [2, { mean: 100, longest: 200 }],
+    [128, { mean: 1000, longest: 2 ** 20 }],
+    [1536, { mean: 2 ** 20, longest: 2 ** 20 }],
+  ])("keeps bodies of %d dimensions with payloads of %j below the server's limit", (dimensions, payload) => {
+    const rows = batchRows(dimensions, payload);
+    expect(rows).toBeGreaterThanOrEqual(1);
+    expect(rows).toBeLessThanOrEqual(batchRows(dimensions));
+    expect(upsertBytes(rows, dimensions, payload.longest)).toBeLessThan(32 * 2 ** 20);
   });
 });

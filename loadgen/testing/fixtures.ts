@@ -20,10 +20,11 @@ export async function smallDataset(
   cacheDir: string,
   overrides: Partial<NonNullable<PrepareJob['dataset']['synthetic']>> = {},
   limit = 5,
+  queries?: PrepareJob['queries'],
 ): Promise<{ dir: string; dataset: Dataset }> {
   const synthetic = { points: 200, dimensions: 8, queries: 20, seed: 3, distance: 'Euclid' as const, ...overrides };
   const { datasetDir } = await prepareDataset(
-    { kind: 'Prepare', dataset: { synthetic }, limit, cacheDir },
+    { kind: 'Prepare', dataset: { synthetic }, limit, ...(queries ? { queries } : {}), cacheDir },
     { progress: () => undefined, access: localAccess({}) },
   );
   return { dir: datasetDir, dataset: await openDataset(datasetDir) };

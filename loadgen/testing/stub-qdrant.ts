@@ -34,6 +34,9 @@ export interface Stub {
   url: string;
   behaviour: StubBehaviour;
   points: Map<number, number[]>;
+  payloads: Map<number, unknown>;
+  /** `payload_schema` of the collection. */
+  indexes: Record<string, { data_type: string; params?: Record<string, unknown> }>;
   /** Requests seen, `METHOD path`. */
   seen: string[];
   close(): Promise<void>;
@@ -52,6 +55,8 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     ...given,
   };
   const points = new Map<number, number[]>();
+  const payloads = new Map<number, unknown>();
+  const indexes: Stub['indexes'] = {};
   const seen: string[] = [];
   const waiting: (() => void)[] = [];
   let busy = 0;
@@ -85,7 +90,6 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
   const ok = (response: ServerResponse, result: unknown): void =>
     answer(response, 200, JSON.stringify({ result, status: 'ok', time: 0.0001 }));
 
-  const payloads = new Map<number, unknown>();
   const nearest = (query: number[], limit: number, only?: readonly number[]) =>
     [...points]
       .filter(([id]) => only?.includes(id) ?? true)
@@ -122,10 +126,15 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
       ok(response, { operation_id: 1, status: 'completed' });
     } else if (method === 'PUT' && path.endsWith('/points')) {
       const batch = body.batch as { ids: number[]; vectors: number[][]; payloads?: unknown[] };
-      batch.ids.forEach((id, i) => {
-        points.set(id, batch.vectors[i] as number[]);
-        payloads.set(id, batch.payloads?.[i]);
-      });
+      batch.ids.forEach((id, i) => points.set(id, batch.vectors[i] as number[]));
+      batch.ids.forEach((id, i) => batch.payloads && payloads.set(id, batch.payloads[i]));
+      ok(response, { operation_id: 1, status: 'completed' });
+    } else if (method === 'PUT' && path.endsWith('/index')) {
+      const { field_name: name, field_schema: schema } = body as {
+        field_name: string;
+        field_schema: { type: string } & Record<string, unknown>;
+      };
+      indexes[name] = { data_type: schema.type, params: schema };
       ok(response, { operation_id: 1, status: 'completed' });
     } else if (method === 'POST' && path.endsWith('/points/count')) {
       ok(response, { count: points.size - (shift(behaviour.hidden) ?? 0) });
@@ -147,6 +156,7 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
         segments_count: 1,
         ...(behaviour.updateQueue ? { update_queue: shift(behaviour.updateQueue) } : {}),
         config: behaviour.config,
+        payload_schema: indexes,
       });
     } else answer(response, 404, JSON.stringify({ status: { error: `Not found: ${path}` }, time: 0 }));
   };
@@ -161,6 +171,8 @@ export async function startStub(given: Partial<StubBehaviour> = {}): Promise<Stu
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     behaviour,
     points,
+    payloads,
+    indexes,
     seen,
     close: () =>
       new Promise((resolve) => {

@@ -78,6 +78,12 @@ export async function prepare(
     throw new SweepStopped(reason, end.message);
   }
   if (!prepared) throw new SweepStopped('Internal', 'the load generator prepared no dataset');
+  for (const [name, share] of Object.entries(prepared.selectivity ?? {})) {
+    onEvent({
+      type: 'phase',
+      message: `query ${name}: its filter matches ${(share * 100).toPrecision(2)} % of points`,
+    });
+  }
   if (settings.limit > prepared.points) {
     throw new SweepStopped(
       'InvalidSpec',

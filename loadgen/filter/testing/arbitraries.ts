@@ -44,13 +44,19 @@ export const payloadArbitrary: fc.Arbitrary<Record<string, unknown>> = fc.record
     'spaced key': word,
     items: fc.array(fc.record({ kind: word, count: integer }, { requiredKeys: [] }), { maxLength: 3 }),
   },
-  { requiredKeys: [] },
+  { requiredKeys: ['mixed'] },
 );
 
-const bounds = <T>(value: fc.Arbitrary<T>) =>
-  fc
-    .record({ lt: value, gt: value, lte: value, gte: value }, { requiredKeys: [] })
-    .filter((range) => Object.keys(range).length > 0);
+/** One bound, or one on each side. */
+const bounds = <T>(value: fc.Arbitrary<T>) => {
+  const lower = fc.oneof(fc.record({ gt: value }), fc.record({ gte: value }));
+  const upper = fc.oneof(fc.record({ lt: value }), fc.record({ lte: value }));
+  return fc.oneof(
+    lower,
+    upper,
+    fc.tuple(lower, upper).map(([from, to]) => ({ ...from, ...to })),
+  );
+};
 
 const match = fc.oneof(
   fc.oneof(word, integer, fc.boolean(), uuid).map((value) => ({ value })),
@@ -155,6 +161,13 @@ const leaf = (id: fc.Arbitrary<number>) =>
     })),
   );
 
+/** Filters of one condition over such payloads, with ids below `points`. */
+export function conditionArbitrary(points: number): fc.Arbitrary<Record<string, unknown>> {
+  return (leaf(fc.integer({ min: 0, max: points - 1 })) as fc.Arbitrary<Record<string, unknown>>).map((must) => ({
+    must,
+  }));
+}
+
 /** Filters over such payloads, nested up to three deep, with ids below `points`. */
 export function filterArbitrary(points: number): fc.Arbitrary<Record<string, unknown>> {
   const { filter } = fc.letrec<{ filter: Record<string, unknown>; condition: Record<string, unknown> }>((tie) => ({
@@ -163,21 +176,20 @@ export function filterArbitrary(points: number): fc.Arbitrary<Record<string, unk
       { weight: 4, arbitrary: leaf(fc.integer({ min: 0, max: points - 1 })) as fc.Arbitrary<Record<string, unknown>> },
       { weight: 1, arbitrary: tie('filter') },
     ),
-    filter: fc
-      .record(
-        {
-          must: fc.array(tie('condition'), { minLength: 1, maxLength: 2 }),
-          should: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }),
-          must_not: tie('condition'),
-          min_should: fc
-            .array(tie('condition'), { minLength: 1, maxLength: 4 })
-            .chain((conditions) =>
-              fc.integer({ min: 1, max: conditions.length }).map((min_count) => ({ conditions, min_count })),
-            ),
-        },
-        { requiredKeys: [] },
-      )
-      .filter((clauses) => Object.keys(clauses).length > 0),
+    filter: fc.oneof(
+      fc.array(tie('condition'), { minLength: 1, maxLength: 2 }).map((must) => ({ must })),
+      fc.array(tie('condition'), { minLength: 1, maxLength: 3 }).map((should) => ({ should })),
+      tie('condition').map((must_not) => ({ must_not })),
+      fc
+        .array(tie('condition'), { minLength: 1, maxLength: 4 })
+        .chain((conditions) =>
+          fc.integer({ min: 1, max: conditions.length }).map((min_count) => ({ conditions, min_count })),
+        )
+        .map((min_should) => ({ min_should })),
+      fc
+        .tuple(tie('condition'), tie('condition'), tie('condition'))
+        .map(([a, b, c]) => ({ must: [a], should: [b, c], must_not: [c] })),
+    ),
   }));
   return filter;
 }
