@@ -1,6 +1,7 @@
 import { humanBytes } from '../crds/quantity.ts';
 import { isClosedLoop } from '../operator/judge/metrics.ts';
 import type { MeasuredConfiguration, SweepStatus } from '../crds/sweep/sweep-status.ts';
+import { queryRows } from './query-table.ts';
 
 /** Lays cells out in columns; the first row is the head. Numbers are the caller's to format. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -60,6 +61,8 @@ export function resultText(status: SweepStatus): string {
   for (const point of status.frontier) if (point.run !== status.best?.run) rows.push(row('frontier', point));
   const parts: string[] = [];
   if (rows.length > 0) parts.push(table([HEAD, ...rows]));
+  const queries = queryRows(status.best ?? status.nearestMiss ?? { metrics: [] });
+  if (queries) parts.push(`By query, of the ${status.best ? 'best' : 'nearest miss'}:\n${table(queries)}`);
   if (status.best) {
     parts.push(`Best: ${status.best.message}.`);
     parts.push(

@@ -75,7 +75,7 @@ describe('presets', () => {
       ({ field }) => field === 'spec.workload.preset',
     );
     expect(problem?.message).toBe(
-      '"Hybrid" is not supported by this version; dataset has no place for sparse vectors yet, so that dense and sparse ones cannot be searched together; use one of ReadHeavy, WriteHeavy, Filtered, MultiTenant, LowMemory',
+      '"Hybrid" is not supported by this version; use one of ReadHeavy, WriteHeavy, Filtered, MultiTenant, LowMemory; Hybrid needs sparse vectors, for which dataset has no place yet',
     );
     expect(workloadProblems({ dataset: synthetic(), workload: { preset: name } })).toEqual([]);
   });

@@ -93,7 +93,7 @@ export const workload = mutable(
           ),
         {
           is: (name) => LATER_PRESETS.some((later) => later === name),
-          instead: `dataset has no place for sparse vectors yet, so that dense and sparse ones cannot be searched together; use one of ${Object.keys(PRESETS).join(', ')}`,
+          instead: `use one of ${Object.keys(PRESETS).join(', ')}; Hybrid needs sparse vectors, for which dataset has no place yet`,
         },
       ).optional(),
       limit: z.int().min(1).max(1000).optional().describe('Hits a query asks for, the k of recall@k. Default 10.'),

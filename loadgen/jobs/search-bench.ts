@@ -268,7 +268,6 @@ export class SearchBench {
       limit: this.#limit,
       seed: this.#seed,
       windowSeconds: this.#windowSeconds,
-      payloadOf: async (row) => (await dataset.payloadRows(row, 1))[0],
     });
     await this.#extras.clearLeftovers(this.#rest, this.#endpoint.collection, this.#signal);
   }
@@ -277,7 +276,7 @@ export class SearchBench {
     const [writes, extras] = [this.#writes, this.#extras];
     if (!writes || !extras) return undefined;
     return async (window) => {
-      if (writes.deletes) await extras.replenish(this.#rest, this.#endpoint.collection, this.#signal);
+      if (writes.deletes) await extras.writeMissing(this.#rest, this.#endpoint.collection, this.#signal);
       return windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
     };
   }

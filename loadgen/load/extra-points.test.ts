@@ -41,26 +41,27 @@ const options = (writes: Parameters<typeof ExtraPoints.make>[1]['writes']) => ({
   limit: 5,
   seed: 1,
   windowSeconds: 1,
-  payloadOf: () => Promise.resolve<string | undefined>(undefined),
 });
 
 describe('ExtraPoints', () => {
   it('are copies of bystanders, with ids behind the dataset and payloads as they are', async () => {
     await using folder = await temporaryFolder();
-    const { dataset } = await smallDataset(folder.path);
-    const extras = await ExtraPoints.make(dataset, {
-      ...options({ upserts: { rate: 1, batch: 8 } }),
-      payloadOf: (row) => Promise.resolve(`{"row":${row}}`),
+    const { dataset } = await smallDataset(folder.path, {
+      payload: [{ field: 'a', type: 'integer', cardinality: 1000 }],
     });
+    const extras = await ExtraPoints.make(dataset, options({ upserts: { rate: 1, batch: 8 } }));
     expect(extras.size).toBe(64);
     const stub = await startStub();
     const rest = new Rest({ url: stub.url, collection: 'c' }, 1, ANYWHERE);
     try {
       const first = JSON.parse(String(extras.body(0))) as {
-        batch: { ids: number[]; vectors: number[][]; payloads: { row: number }[] };
+        batch: { ids: number[]; vectors: number[][]; payloads: { a: number }[] };
       };
       expect(first.batch.ids).toEqual([200, 201, 202, 203, 204, 205, 206, 207]);
-      expect(first.batch.payloads.map(({ row }) => row)).toEqual(first.batch.ids.map((id) => extras.rowOf(id)));
+      for (const [i, id] of first.batch.ids.entries()) {
+        const [payload] = await dataset.payloadRows(extras.rowOf(id), 1);
+        expect(first.batch.payloads[i]).toEqual(JSON.parse(payload as string));
+      }
       expect(JSON.parse(String(extras.firstVector(0)))).toEqual(first.batch.vectors[0]);
       for (const id of first.batch.ids) {
         // No nearer to any query than its fifth neighbour.
@@ -96,7 +97,7 @@ describe('ExtraPoints', () => {
       for (let id = 0; id < 200; id += 1) stub.points.set(id, [0]);
       await extras.clearLeftovers(rest, 'c', signal);
       expect(stub.seen.some((request) => request.includes('/delete'))).toBe(false);
-      await extras.replenish(rest, 'c', signal);
+      await extras.writeMissing(rest, 'c', signal);
       stub.points.set(probe, [0]);
       expect(stub.points.size).toBe(200 + 64 + 1);
       await extras.clear(rest, 'c', signal);

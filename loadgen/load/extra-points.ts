@@ -93,10 +93,9 @@ export class ExtraPoints {
       seed: number;
       /** Least length of a window: so long deletes must find points. */
       windowSeconds: number;
-      payloadOf: (row: number) => Promise<string | undefined>;
     },
   ): Promise<ExtraPoints> {
-    const { writes, names, limit, seed, windowSeconds, payloadOf } = options;
+    const { writes, names, limit, seed, windowSeconds } = options;
     const { points, dimensions } = dataset.meta;
     const batch = writes.upserts?.batch ?? DELETE_BATCH;
     const forDeletes = 2 * (writes.deletes?.rate ?? 0) * windowSeconds;
@@ -120,10 +119,9 @@ export class ExtraPoints {
         for (let i = 0; i < batch; i += 1) {
           const row = copies[(bodies.length * batch + i) % copies.length] as number;
           values.set(await readFloats(file, row * dimensions, dimensions), i * dimensions);
-          payloads.push(await payloadOf(row));
+          payloads.push((await dataset.payloadRows(row, 1))[0]);
         }
-        const plain = upsertBody(values, points + bodies.length * batch, batch, dimensions, scratch);
-        const body = withPayloads(plain, payloads);
+        const body = upsertBody(values, points + bodies.length * batch, batch, dimensions, scratch, payloads);
         if (body.length > MAX_BODY_BYTES) {
           throw new JobError(
             'BuildFailed',
@@ -214,7 +212,7 @@ export class ExtraPoints {
   }
 
   /** Writes every slot that is missing, and waits: what deletes of the next window need. */
-  async replenish(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
+  async writeMissing(rest: Rest, collection: string, signal: AbortSignal): Promise<void> {
     for (const [batch, body] of this.#bodies.entries()) {
       const from = batch * this.#batch;
       if (!this.#present.subarray(from, from + this.#batch).includes(0)) continue;
@@ -255,11 +253,4 @@ export class ExtraPoints {
       });
     }
   }
-}
-
-/** An upsert's body with payloads, JSON texts, beside its vectors. */
-function withPayloads(body: Buffer, payloads: readonly (string | undefined)[]): Buffer {
-  if (payloads.every((payload) => payload === undefined)) return body;
-  const texts = payloads.map((payload) => payload ?? 'null').join(',');
-  return Buffer.concat([body.subarray(0, body.length - 2), Buffer.from(`,"payloads":[${texts}]}}`)]);
 }

@@ -150,7 +150,7 @@ describe('compileWorkload', () => {
 
   it.each([
     ['was not prepared for it', {}],
-    ['was prepared for another filter', { q: { must: [] } }],
+    ['was prepared for another filter', { q: { must: [{ key: 'a', match: { value: 2 } }] } }],
   ])('refuses a filter when the dataset %s', (_, filters) => {
     const filter = { must: [{ key: 'a', match: { value: 1 } }] };
     expect(() => compile(prepared(filters), { queries: [{ name: 'q', weight: 1, filter }] })).toThrow(

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../datasets/dataset.ts';
-import { JobError } from '../job-error.ts';
 import { resolveFilter } from '../filter/resolve.ts';
+import { JobError } from '../job-error.ts';
 import type { Workload } from '../protocol.ts';
 import { Random } from '../random.ts';
 import { DEFAULT_QUERIES, DEFAULT_QUERY, type NamedQuery } from '../workload.ts';

@@ -133,7 +133,7 @@ export function judgeRun(
   return { verdict: 'Inconclusive', reason: 'NothingMeasured', message: 'no search of this build was measured' };
 }
 
-/** `p95 11.8 ms ≤ 20 ms`, with as many digits as it takes; of one query: `recall of one-tenant 0.91 < 0.95`. */
+/** `p95 11.8 ms ≤ 20 ms`, with as many digits as it takes. Of the worst query: `recall of rare 0.91 < 0.95`, `recall 0.96 ≥ 0.95 (worst query: rare)`. */
 function comparison(bound: Bound, metric: Metric | undefined): string {
   if (metric === undefined) return metricLabel(bound.name);
   const { value, query } = metric;
@@ -142,8 +142,8 @@ function comparison(bound: Bound, metric: Metric | undefined): string {
   const unit = metricUnit(bound.name);
   const [shown, limit] = [humanBytes(value), humanBytes(bound.bound)];
   if (bound.name === 'memory' && shown !== limit) return `memory ${shown} ${sign} ${limit}`;
-  const label = query === undefined ? metricLabel(bound.name) : `${metricLabel(bound.name)} of ${query}`;
-  const worst = query !== undefined && met ? ', the worst query' : '';
+  const label = query === undefined || met ? metricLabel(bound.name) : `${metricLabel(bound.name)} of ${query}`;
+  const worst = query !== undefined && met ? ` (worst query: ${query})` : '';
   return `${label} ${showBeside(value, bound.bound)}${unit} ${sign} ${bound.bound}${unit}${worst}`;
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { sweepStatusSchema } from '../../crds/sweep/sweep-status.ts';
+import { sweepStatusSchema, STATUS_BOUNDS } from '../../crds/sweep/sweep-status.ts';
 import { decide } from './decide.ts';
-import { report, type Situation } from './report.ts';
+import { report, statusMetrics, type Situation } from './report.ts';
+import type { Metric } from '../judge/metrics.ts';
 import { plainSurface, SimulatedSweep, type Surface } from './simulated.test-support.ts';
 
 const situation = (changes: Partial<Situation> = {}): Situation => ({
@@ -188,5 +189,26 @@ describe('report', () => {
     };
     expect(latency(3.14)).toBe('3.1ms');
     expect(latency(31.4)).toBe('31ms');
+  });
+});
+
+describe('the metrics a status has room for', () => {
+  it('are all of the totals, then what named queries reached, the worst recall first', () => {
+    const names = Array.from({ length: 16 }, (_, i) => `q${i}`);
+    const totals: Metric[] = ['throughput', 'recall', 'latencyP95'].map((name) => ({
+      name: name as 'recall',
+      value: 1,
+    }));
+    const named = names.flatMap((query, i): Metric[] => [
+      { name: 'latencyP99', value: i, query },
+      { name: 'recall', value: 0.9 + ((i * 7) % 16) / 1000, query },
+      { name: 'latencyP95', value: i, query },
+    ]);
+    const shown = statusMetrics([...named, ...totals]);
+    expect(shown).toHaveLength(STATUS_BOUNDS.metrics);
+    expect(shown.slice(0, 3)).toEqual(totals);
+    const recalls = shown.slice(3, 19).map(({ value }) => value);
+    expect(recalls).toEqual(recalls.toSorted((a, b) => a - b));
+    expect(shown.slice(19).every(({ name }) => name === 'latencyP95')).toBe(true);
   });
 });

@@ -26,9 +26,6 @@ const MAGIC: readonly { format: Format; bytes: string; at: readonly number[] }[]
   { format: 'parquet', bytes: 'PAR1', at: [0] },
 ];
 
-/** Roles of files whose rows are numbers. */
-export type RowsRole = Exclude<SourceRole, 'payload' | 'queryVariables'>;
-
 /** Where a role's numbers are in files that have names for them: ann-benchmarks' HDF5, columns and JSON fields. */
 const NAMES: Readonly<Record<RowsRole, { key: string; field: string }>> = {
   base: { key: 'train', field: 'vector' },
