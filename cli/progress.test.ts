@@ -19,7 +19,7 @@ describe('progress', () => {
     expect(progressText({ type: 'progress', phase: 'Indexing', done: 0, total: 0 })).toBe('waiting for the index');
     expect(
       progressText({ type: 'progress', phase: 'Loading', done: 1, total: 1, rate: 2.5, detail: 'hnsw_ef=64' }),
-    ).toBe('searching for the highest rate 1/1 (100 %), 2.5/s, hnsw_ef=64');
+    ).toBe('measuring under load 1/1 (100 %), 2.5/s, hnsw_ef=64');
   });
 
   it('overwrites one line on a terminal, cut to its width, and never leaves it behind', () => {

@@ -12,7 +12,7 @@ const UNITS: Readonly<Record<ProgressMessage['phase'], string>> = {
   Uploading: 'uploading',
   Indexing: 'waiting for the index',
   Recall: 'measuring recall',
-  Loading: 'searching for the highest rate',
+  Loading: 'measuring under load',
   Finals: 'measuring the finalists again',
 };
 

@@ -361,6 +361,56 @@ describe.skipIf(!support.supported)('the operator on a cluster', () => {
     expect(await said('loopback', 'DatasetReady')).toContain('the address is loopback');
   });
 
+  it(
+    'offers a given rate from two pods together, and repeats an attempt of which one was killed',
+    { timeout: 500_000 },
+    async () => {
+      const sweep = await cluster.apply(NAMESPACE, 'together', {
+        target: { kubernetes: {} },
+        dataset: SYNTHETIC,
+        parameters: GRAPHS,
+        constraints: { recall: { min: 0.5 } },
+        budget: { builds: 1 },
+        workload: { repeats: 1, duration: '20s', load: { open: { rate: 40 } } },
+        loadgen: { pods: 2, resources: { cpu: '200m', memory: '512Mi' } },
+      });
+      const uid = sweep.metadata.uid as string;
+      const look = async () => [await status('together'), await operatorLog()];
+      const names = await cluster.until(
+        async () => {
+          const pods = await jobPods(uid, 'Measure');
+          return pods.length === 2 && pods.map(({ metadata }) => metadata.name).toSorted();
+        },
+        180,
+        look,
+      );
+      // Recall is known: both are under way.
+      await cluster.until(async () => ((await status('together'))?.progress.searches ?? 0) >= 1, 180, look);
+      const other = names.find((name) => /-1-[a-z0-9]+$/.test(name)) as string;
+      await cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', other, '--grace-period=0', '--force', '--wait=false');
+      const final = await over('together', 400);
+      expect(final.phase, JSON.stringify(final.conditions)).toBe('Completed');
+      const store = await cluster.openStore();
+      try {
+        const [experiment] = await store.findExperiments(NAMESPACE, 'together');
+        const { runs, searches } = await store.history(experiment?.id ?? '');
+        expect(runs[0]?.attempt).toBeGreaterThanOrEqual(2);
+        const loaded = searches.filter(({ stage }) => stage !== 'Recall');
+        expect(loaded.length).toBeGreaterThan(0);
+        // Two cores for all of a cluster: what could not be measured says so, and has no number.
+        for (const { verdict, reason, metrics } of loaded) {
+          if (verdict === 'Inconclusive') {
+            expect(['ClientLimited', 'StartSkew', 'Unstable']).toContain(reason);
+            continue;
+          }
+          expect(metrics.find(({ name }) => name === 'throughput')?.source).toBe('open loop, 40/s');
+        }
+      } finally {
+        await store.close();
+      }
+    },
+  );
+
   it('has the API server refuse what is not valid, naming the field', async () => {
     await expect(
       cluster.apply(NAMESPACE, 'malformed', { target: { kubernetes: {} }, dataset: SYNTHETIC, budget: { builds: 0 } }),

@@ -205,6 +205,21 @@ describe('loadReport', () => {
     }
   });
 
+  it('says that the generators did not start together', () => {
+    const skewed = { skewed: true as const, lastLimit: 'the load generators started 90 ms apart' };
+    expect(given(open, skewed).limited).toEqual({
+      reason: 'StartSkew',
+      message: 'the load generators started 90 ms apart',
+    });
+    const searched = checked(
+      loadReport({ ...result, ...skewed, outcome: { kind: 'ClientLimited', rate: 50 } }, fallback),
+    );
+    expect(searched.limited).toEqual({
+      reason: 'StartSkew',
+      message: 'the load generators started 90 ms apart, at 50/s',
+    });
+  });
+
   it('names the errors of a given load, and has no figures of a limited client', () => {
     expect(
       given(open, { errors: { http503: 5 } }, { kind: 'Errors', message: '5 of 100 requests failed' }).limited,

@@ -192,11 +192,16 @@ function rate(value: number): string {
 
 /** The seconds of a window for charts. */
 export function seriesMessages(report: WindowReport, search: string, repeat: number): SeriesMessage[] {
-  return report.measured.series.map(({ latency: _, ...point }) => ({
+  return report.measured.series.map((point) => ({
     type: 'series',
     search,
     repeat,
-    ...point,
     second: Math.round((report.startedAt + point.second) * 10) / 10,
+    offeredRate: point.offeredRate,
+    achievedRate: point.achievedRate,
+    latencyP50: point.latencyP50,
+    latencyP95: point.latencyP95,
+    latencyP99: point.latencyP99,
+    errors: point.errors,
   }));
 }

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { LoadModel } from '../protocol.ts';
 import { AnswerCounter } from './answers.ts';
 import { LatencyHistogram } from './histogram.ts';
-import { loadSearch, type LoadPlan, type WindowReport } from './load-search.ts';
+import { loadSearch, skewLimit, type LoadPlan, type WindowReport } from './load-search.ts';
 import type { WindowMeasurement } from './open-loop.ts';
-import type { WindowOrder } from './window-order.ts';
+import type { PlayedWindow, WindowOrder } from './window-order.ts';
 
 /** A server that sustains 100/s; `response` (ms) by the tenth of a window and its length in usual ones. */
 function played(order: WindowOrder, response: (part: number, length: number) => number): WindowMeasurement {
@@ -53,7 +53,11 @@ function played(order: WindowOrder, response: (part: number, length: number) => 
   };
 }
 
-async function load(model: LoadModel | undefined, response: (part: number, length: number) => number = () => 5) {
+async function load(
+  model: LoadModel | undefined,
+  response: (part: number, length: number) => number = () => 5,
+  more: (window: number, measured: WindowMeasurement) => Partial<PlayedWindow> = () => ({}),
+) {
   const orders: WindowOrder[] = [];
   const reports: WindowReport[] = [];
   const plan = {
@@ -76,10 +80,8 @@ async function load(model: LoadModel | undefined, response: (part: number, lengt
     },
     play: (order: WindowOrder) => {
       orders.push(order);
-      return Promise.resolve({
-        measured: played(order, response),
-        tally: new AnswerCounter([], [], Uint32Array.of()).tally(),
-      });
+      const measured = played(order, response);
+      return Promise.resolve({ measured, tally: new AnswerCounter([], [], Uint32Array.of()).tally(), ...more(orders.length, measured) });
     },
     onWindow: (report: WindowReport) => void reports.push(report),
   };
@@ -147,6 +149,43 @@ describe('loadSearch', () => {
     expect(result.unsteady !== undefined).toBe(steady);
     const soft = await load(model, (part) => 10 + part / 3);
     expect(soft.result.unsteady !== undefined).toBe(model.kind === 'Open' && model.profile === 'Soak');
+  });
+
+  const steady = { kind: 'Open', arrivals: 'Poisson', rate: 80, profile: 'Constant' } as const;
+  const apart = { milliseconds: 900, uncertainty: 1 };
+
+  it('offers again what generators did not start together, and says so when they never do', async () => {
+    const once = await load(steady, undefined, (window) => (window === 1 ? { skew: apart } : {}));
+    expect(once.orders).toHaveLength(2);
+    expect(once.result.lastLimit).toBeUndefined();
+    const never = await load(steady, undefined, () => ({ skew: apart }));
+    expect(never.orders).toHaveLength(3);
+    expect(never.result).toMatchObject({
+      skewed: true,
+      lastLimit: 'the load generators started 900.0 ms apart (± 1.0 ms), where 500 ms are allowed',
+    });
+    const searched = await load(undefined, undefined, () => ({ skew: apart }));
+    expect(searched.result).toMatchObject({ outcome: { kind: 'ClientLimited' }, skewed: true });
+  });
+
+  it('is limited by any one of several generators, not by their mean', async () => {
+    const { result } = await load(steady, undefined, (_, measured) => ({
+      skew: { milliseconds: 1, uncertainty: 1 },
+      pods: [measured, { ...measured, own: { ...measured.own, idleSeconds: 0 } }],
+    }));
+    expect(result.lastLimit).toMatch(/^of 2 load generators, number 1: the load generator's thread was busy/);
+    const fine = await load(steady, undefined, (_, measured) => ({ pods: [measured, measured] }));
+    expect(fine.result.lastLimit).toBeUndefined();
+  });
+
+  it.each([
+    [undefined, false],
+    [{ milliseconds: 9, uncertainty: 1 }, false],
+    [{ milliseconds: 60, uncertainty: 1 }, true],
+    [{ milliseconds: 1, uncertainty: 60 }, true],
+    [{ milliseconds: 40, uncertainty: 40 }, false],
+  ])('bears starts %j apart in a window of a second: %s', (skew, limited) => {
+    expect(skewLimit(skew, 1) !== undefined).toBe(limited);
   });
 
   it('lets clients wait for as long as the window is, warm-up not counted', async () => {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { quiet, startBusServer, type BusServer } from '../../dev/nats/testing/bus-server.ts';
 import type { JobAddress } from '../../operator/bus/subjects.ts';
+import { PeerLink } from '../peers/link.ts';
 import type { Message } from '../protocol.ts';
 import { smallDataset, temporaryFolder } from '../testing/fixtures.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
@@ -326,6 +327,45 @@ describe('the pod', () => {
     await nats.server.restart();
     expect((await pod.ended).code).toBe(0);
     expect(await nats.bus().hasFinal(address)).toBe(true);
+  });
+
+  it('goes on with the other pods of its job after NATS was away', async () => {
+    const address = { namespace: 'pods', job: 'apart' };
+    const made = await Promise.all([0, 1].map(() => nats.publisher(address)));
+    const links = made.map(
+      (publisher, pod) => new PeerLink({ wire: publisher.wire(pod), pod, pods: 2, silence: 1000, beat: 50 }),
+    );
+    const [first, second] = links as [PeerLink, PeerLink];
+    try {
+      await Promise.all(links.map((link) => link.joined(AbortSignal.timeout(10_000))));
+      await nats.server.kill();
+      // Said into the void, more than once, for longer than they may be silent.
+      await sleep(500);
+      second.send(0, { told: 'x'.repeat(500_000) });
+      await sleep(2500);
+      const heard = Promise.withResolvers<unknown>();
+      first.onMessage((from, message) => heard.resolve([from, message]));
+      await nats.server.restart();
+      expect(await first.whileAllLive(heard.promise)).toEqual([1, { told: 'x'.repeat(500_000) }]);
+      expect((await first.clockOffset(1)).uncertainty).toBeLessThan(Infinity);
+    } finally {
+      for (const link of links) link.close();
+    }
+  });
+
+  it.each([
+    [{ QDRANT_BENCH_PODS: '0' }, /^QDRANT_BENCH_PODS is "0": expected a whole number from 1 to 64$/],
+    [
+      { QDRANT_BENCH_PODS: '2', JOB_COMPLETION_INDEX: '2' },
+      /^JOB_COMPLETION_INDEX is "2": expected a whole number from 0 to 1$/,
+    ],
+    [{ QDRANT_BENCH_PODS: '2' }, /^JOB_COMPLETION_INDEX is not set/],
+    [{ QDRANT_BENCH_PODS: '1e3' }, /^QDRANT_BENCH_PODS is "1e3"/],
+  ])('does not start as one of several when it is not told which: %j', async (more, message) => {
+    await using folder = await temporaryFolder();
+    const { jobPath, env } = await podFiles(folder.path, { namespace: 'pods', job: 'which' }, {});
+    await expect(readConfig(['node', 'main.ts', jobPath], { ...env, ...more })).rejects.toThrow(message);
+    expect(await readConfig(['node', 'main.ts', jobPath], env)).toMatchObject({ pod: 0, pods: 1 });
   });
 
   it('tells wrong configuration by its exit code', async () => {

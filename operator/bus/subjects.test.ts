@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { consumerName, inboxPrefix, messageId, subjectOf } from './subjects.ts';
+import { consumerName, inboxPrefix, messageId, peerSubject, subjectOf } from './subjects.ts';
 
 const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
@@ -10,6 +10,8 @@ describe('names on the bus', () => {
     expect(subjectOf('results', address)).toBe('qb.results.team-a.qsw-1a2b-build-3');
     expect(subjectOf('series', address)).toBe('qb.series.team-a.qsw-1a2b-build-3');
     expect(inboxPrefix(address)).toBe('_INBOX.team-a.qsw-1a2b-build-3');
+    expect(peerSubject(address, 3)).toBe('qb.peers.team-a.qsw-1a2b-build-3.3');
+    expect(peerSubject(address)).toBe('qb.peers.team-a.qsw-1a2b-build-3.*');
     expect(messageId(address, 'f0e1', 7)).toBe('qsw-1a2b-build-3.f0e1.7');
     fc.assert(
       fc.property(label, label, label, label, (a, b, c, d) => {
@@ -36,6 +38,7 @@ describe('names on the bus', () => {
         consumerName,
         inboxPrefix,
         () => subjectOf('series', address),
+        () => peerSubject(address, 0),
         () => messageId(address, 'u', 1),
       ])
         expect(() => name(address)).toThrow(RangeError);
