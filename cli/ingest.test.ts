@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { IngestReport } from '../loadgen/tool/run-ingest.ts';
 import { startStub, type StubBehaviour } from '../loadgen/testing/stub-qdrant.ts';
 import { inProcess, temporaryFolder, type Said } from './cli.test-support.ts';
-import { writeFiles } from './tool.test-support.ts';
+import { writeFiles } from '../loadgen/testing/vector-files.ts';
 
 const { path: folder, remove } = temporaryFolder();
 afterAll(remove);

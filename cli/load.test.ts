@@ -6,7 +6,7 @@ import type { LoadReport } from '../loadgen/tool/load-report.ts';
 import { startStubProcess } from '../loadgen/testing/fixtures.ts';
 import { startStub, type StubBehaviour, type StubFault } from '../loadgen/testing/stub-qdrant.ts';
 import { inProcess, temporaryFolder, type Said } from './cli.test-support.ts';
-import { writeFiles } from './tool.test-support.ts';
+import { writeFiles } from '../loadgen/testing/vector-files.ts';
 import { verdictExit } from './tool-exit.ts';
 
 const { path: folder, remove } = temporaryFolder();

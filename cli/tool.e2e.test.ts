@@ -7,7 +7,7 @@ import type { LoadReport } from '../loadgen/tool/load-report.ts';
 import { fvecs } from '../loadgen/testing/vecs.ts';
 import type { IngestReport } from '../loadgen/tool/run-ingest.ts';
 import { inProcess, temporaryFolder, type Said } from './cli.test-support.ts';
-import { writeFiles } from './tool.test-support.ts';
+import { writeFiles } from '../loadgen/testing/vector-files.ts';
 
 const { path: folder, remove } = temporaryFolder();
 const data = resolve(process.env['QDRANT_BENCH_DATA'] ?? join(import.meta.dirname, '../../shared/data'), 'bigann10k');
@@ -26,9 +26,9 @@ afterAll(async () => {
 const on = (collection: string): string[] => ['--url', engine.url, '--collection', collection, '--output', 'json'];
 
 /** A load; one whose generator had no CPU on this busy machine is asked again. */
-async function load(...args: string[]): Promise<{ said: Said; report: LoadReport }> {
+async function load(collection: string, ...more: string[]): Promise<{ said: Said; report: LoadReport }> {
   for (let attempt = 0; ; attempt += 1) {
-    const said = await inProcess(['load', ...args, '--duration', '2s', '--warmup', '500ms'], env);
+    const said = await inProcess(['load', ...on(collection), ...more, '--duration', '2s', '--warmup', '500ms'], env);
     expect(said.out, said.err).not.toBe('');
     const report = JSON.parse(said.out) as LoadReport;
     if (report.reason !== 'ClientLimited' || attempt === 4) return { said, report };
@@ -106,8 +106,15 @@ describe('ingest and load on an engine', () => {
     expect(report.searchableSeconds).toBeGreaterThanOrEqual(report.uploadSeconds);
     expect(await count('killed')).toBe(12_000);
     const { report: loaded } = await load(
-      ...on('killed'),
-      ...['--queries', files.queries, '--ground-truth', files.truth, '--rate', '50', '--param', 'exact=true'],
+      'killed',
+      '--queries',
+      files.queries,
+      '--ground-truth',
+      files.truth,
+      '--rate',
+      '50',
+      '--param',
+      'exact=true',
     );
     expect(loaded.recall).toBe(1);
   });
@@ -147,21 +154,19 @@ describe.skipIf(!existsSync(data))('bigann10k', () => {
   }, 120_000);
 
   it('has recall 1 by exact search, and less by a narrow beam', async () => {
-    const exact = await load(...on('bigann'), ...queries, '--rate', '200', '--param', 'exact=true');
+    const exact = await load('bigann', ...queries, '--rate', '200', '--param', 'exact=true');
     expect(exact.report).toMatchObject({ recall: 1, recallStdErr: 0, errors: 0 });
     const narrow = await load(
-      ...on('bigann'),
-      ...[
-        ...queries,
-        '--rate',
-        '200',
-        '--param',
-        'hnsw_ef=4',
-        '--server-pid',
-        String(engine.pid),
-        '--min-recall',
-        '0.999',
-      ],
+      'bigann',
+      ...queries,
+      '--rate',
+      '200',
+      '--param',
+      'hnsw_ef=4',
+      '--server-pid',
+      String(engine.pid),
+      '--min-recall',
+      '0.999',
     );
     expect(narrow.report.recall).toBeLessThan(0.98);
     expect(narrow.report.recallStdErr).toBeGreaterThan(0);
@@ -172,8 +177,14 @@ describe.skipIf(!existsSync(data))('bigann10k', () => {
 
   it('is asked in a closed loop, too', async () => {
     const { report } = await load(
-      ...on('bigann'),
-      ...[...queries, '--arrivals', 'Closed', '--concurrency', '4', '--param', 'exact=true'],
+      'bigann',
+      ...queries,
+      '--arrivals',
+      'Closed',
+      '--concurrency',
+      '4',
+      '--param',
+      'exact=true',
     );
     expect(report).toMatchObject({ loop: 'closed', recall: 1, responseMs: { p50: null }, offeredRate: null });
   });

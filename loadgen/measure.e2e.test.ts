@@ -119,6 +119,10 @@ describe('measuring a real engine', () => {
       });
       const [built] = found(messages, 'built');
       expect(built).toMatchObject({ indexedVectors: 9500, ignored: [] });
+      const seconds = (name: 'uploadSeconds' | 'searchableSeconds' | 'stableSeconds') =>
+        metricValue(built?.metrics ?? [], name) as number;
+      expect(seconds('searchableSeconds')).toBeGreaterThan(seconds('uploadSeconds'));
+      expect(seconds('stableSeconds')).toBeGreaterThan(seconds('uploadSeconds'));
       const searches = found(messages, 'search');
       const recall = (id: string) =>
         metricValue(searches.find((search) => search.id === id)?.metrics ?? [], 'recall') as number;

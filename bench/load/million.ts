@@ -93,7 +93,8 @@ export async function benchMillion(
     const { seconds: uploadSeconds } = await upload(rest, rows, {
       collection: 'million',
       onProgress: ({ rows: done }) => uploading('Uploading', done, points),
-    }).finally(() => rows.close());
+    });
+    await rows.close();
     const indexing = progressLines(say);
     const ready = await waitUntilReady(rest, {
       collection: 'million',

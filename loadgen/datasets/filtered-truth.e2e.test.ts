@@ -77,7 +77,8 @@ describe('ground truth under filters, against exact search of the engine', () =>
       await rest.call('PUT', path, { body: '{"vectors":{"size":8,"distance":"Cosine"}}' });
       await createPayloadIndexes(rest, collection, made);
       const rows = await openDatasetRows(dataset);
-      await upload(rest, rows, { collection }).finally(() => rows.close());
+      await upload(rest, rows, { collection });
+      await rows.close();
       const info = await rest.call<CollectionInfo>('GET', path);
       expect(ignoredIndexes(made, info.payload_schema ?? {})).toEqual([]);
       for (const [name, filter] of Object.entries(filters)) {

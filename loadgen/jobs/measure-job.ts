@@ -19,13 +19,16 @@ import type { JobContext } from './deps.ts';
 import { loadReport, seriesMessages } from './load-report.ts';
 import { connectionsFor, SearchBench, type Recalled } from './search-bench.ts';
 
+/** As many as an upload may use at once, and one for looking. */
+const CONNECTIONS = 17;
+
 /**
  * Fills a fresh collection, waits until it is ready, asks every planned search for its recall, and loads those worth it.
  * Publishes `built`, then a `search` the moment each is finished. Searches in `done` are not measured again.
  */
 export async function runMeasureJob(job: MeasureJob, context: JobContext): Promise<void> {
   const dataset = await openDataset(job.datasetDir);
-  const rest = new Rest(job.endpoint, 8, endpointRules(job.endpoint, context.access));
+  const rest = new Rest(job.endpoint, CONNECTIONS, endpointRules(job.endpoint, context.access));
   const progress = new Progress(context.publish);
   const isolator = makeIsolator(job.isolation, job.endpoint.serverPid, context.note);
   try {

@@ -1,29 +1,33 @@
 import { describe, expect, it } from 'vitest';
 import { RecallCounter } from '../evaluate/recall.ts';
 import { mergeWindows } from '../peers/merge.ts';
-import { mergeTallies } from '../peers/part.ts';
+import { AnswerCounter } from './answers.ts';
 import type { OnEnd } from './client.ts';
 import { playShare, type Means, type WindowOrder } from './window-order.ts';
 
 /** Answers at once, rightly; `silent` ones never. */
 function means(silent: (n: number) => boolean = () => false): Means & { asked: string[]; resets: number } {
   const queries = 8;
+  const counter = new RecallCounter(
+    {
+      meta: { distance: 'Euclid' },
+      truth: { k: 1, ids: new Int32Array(queries).fill(7), distances: new Float64Array(queries) },
+      distance: () => Infinity,
+    },
+    queries,
+    1,
+  );
   const self = {
     asked: [] as string[],
     resets: 0,
     bodies: Array.from({ length: queries }, (_, query) => Buffer.from(String(query))),
     order: Uint32Array.from({ length: queries }, (_, query) => query),
-    queries,
     limit: 1,
     seed: 1,
-    recall: new RecallCounter(
-      {
-        meta: { distance: 'Euclid' },
-        truth: { k: 1, ids: new Int32Array(queries).fill(7), distances: new Float64Array(queries) },
-        distance: () => Infinity,
-      },
-      queries,
-      1,
+    answers: new AnswerCounter(
+      [counter],
+      [1],
+      Uint32Array.from({ length: queries }, (_, query) => query),
     ),
     client: {
       send: (body: Buffer, tag: number, onEnd: OnEnd) => {
@@ -64,7 +68,9 @@ describe('a share of a window', () => {
     expect(merged.response.count).toBe(merged.scheduled);
     // Each begins elsewhere, so that together they ask all queries alike.
     expect(all.map(({ asked }) => asked[0])).toEqual(['3', '5', '0']);
-    expect(mergeTallies(parts.map(({ tally }) => tally)).estimate()).toMatchObject({ value: 1, queries: 8 });
+    const [first, ...others] = parts.map(({ tally }) => tally);
+    for (const other of others) first?.absorb(other.entries());
+    expect(first?.estimate()).toMatchObject({ value: 1, queries: 8 });
     expect(merged.series.reduce((sum, { achievedRate }) => sum + achievedRate, 0)).toBe(100);
     expect(merged.series.every(({ latency }) => (latency?.count ?? 0) > 0)).toBe(true);
   });

@@ -97,8 +97,9 @@ export function simulateIngest(model: IngestModel, rows: number, limits: UploadL
     });
   };
 
+  const mayLaunch = (): boolean => left > 0 && running.length < control.parallel && now >= pausedUntil;
   for (;;) {
-    while (left > 0 && running.length < control.parallel && now >= pausedUntil) launch();
+    while (mayLaunch()) launch();
     most = Math.max(most, running.length);
     if (running.length === 0) {
       if (left === 0) break;

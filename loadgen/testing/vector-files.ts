@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exactDistance } from '../loadgen/datasets/distance.ts';
-import { Random } from '../loadgen/random.ts';
-import { fvecs, ivecs } from '../loadgen/testing/vecs.ts';
+import { exactDistance } from '../datasets/distance.ts';
+import { Random } from '../random.ts';
+import { fvecs, ivecs } from './vecs.ts';
 
 export interface Files {
   base: string;
