@@ -2,7 +2,7 @@ import { fieldErrors, formatFieldErrors, type FieldError } from '../../crds/fiel
 import { sweepSchema, type QdrantSweep } from '../../crds/sweep/sweep.ts';
 import { unsupportedFields } from '../../crds/unsupported-fields.ts';
 import { checkParameters } from '../judge/check-parameters.ts';
-import { checkQueries } from './check-queries.ts';
+import { checkQueries } from './named-queries.ts';
 
 /** Why a sweep cannot be worked on: reason and message of its condition Accepted. */
 export interface Refusal {

@@ -6,9 +6,9 @@ import { tooNewFor, unknownTo } from '../judge/qdrant-version.ts';
 import { spaceOf } from '../judge/spaces.ts';
 import type { TargetInfo } from '../targets/target.ts';
 import type { ConductOptions } from './conduct.ts';
-import { checkQueries } from './check-queries.ts';
 import type { SweepContext } from './context.ts';
 import { historyKey } from './identity.ts';
+import { checkQueries, namedQueries } from './named-queries.ts';
 import { SweepStopped, type SweepPorts } from './ports.ts';
 import type { SweepSettings } from './settings.ts';
 
@@ -35,7 +35,8 @@ export async function together<A, B>(
 
 /** Refuses what the schema cannot know: parameter names, choices, combinations. Nothing is spent before. */
 export function checkSpec(sweep: QdrantSweep, settings: SweepSettings): void {
-  const errors = [...checkQueries(sweep.spec), ...checkParameters(sweep.spec.parameters ?? [], settings.quantizations)];
+  const { spec } = sweep;
+  const errors = [...checkQueries(spec), ...checkParameters(spec.parameters ?? [], settings.quantizations)];
   if (errors.length > 0) throw new SweepStopped('InvalidSpec', formatFieldErrors(errors));
 }
 
@@ -48,8 +49,10 @@ export async function prepare(
 ): Promise<PreparedMessage> {
   let prepared: PreparedMessage | undefined;
   const secrets = await datasetSecrets?.(sweep.spec.dataset, signal);
+  const { dataset, workload } = sweep.spec;
+  const queries = namedQueries(workload);
   const end = await jobs.run(
-    { kind: 'Prepare', dataset: sweep.spec.dataset, limit: settings.limit, cacheDir: datasetCache },
+    { kind: 'Prepare', dataset, limit: settings.limit, ...(queries ? { queries } : {}), cacheDir: datasetCache },
     {
       signal,
       ...(secrets ? { secrets } : {}),

@@ -25,8 +25,9 @@ export function historyKey(
   target: TargetIdentity,
   datasetDigest: string,
 ): string {
-  const { limit = 10, load, duration, warmup } = sweep.spec.workload ?? {};
-  return `sha256:${digest(sweep.namespace, sweep.name, target, datasetDigest, { limit, load, duration, warmup })}`;
+  const { limit = 10, load, duration, warmup, payloadIndexes, queries } = sweep.spec.workload ?? {};
+  const workload = { limit, load, duration, warmup, payloadIndexes, queries };
+  return `sha256:${digest(sweep.namespace, sweep.name, target, datasetDigest, workload)}`;
 }
 
 /** What makes two targets the same for comparing numbers: kind, address, resources; not the process that happens to run. */

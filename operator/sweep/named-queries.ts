@@ -3,23 +3,31 @@ import { fieldPath, type FieldError } from '../../crds/field-error.ts';
 import { checkFilter } from '../../crds/filter/check-filter.ts';
 import { fieldNameProblems } from '../../crds/filter/field-names.ts';
 import type { SweepSpec } from '../../crds/sweep/sweep-spec.ts';
+import type { PrepareJob } from '../../loadgen/protocol.ts';
+
+type NamedQueries = NonNullable<PrepareJob['queries']>;
 
 interface Asked {
   payloadIndexes?: readonly { field: string; type: string }[] | undefined;
-  queries?: readonly { filter?: Record<string, unknown> | undefined }[] | undefined;
+  queries?:
+    | readonly {
+        name: string;
+        weight?: number | undefined;
+        filter?: Record<string, unknown> | undefined;
+      }[]
+    | undefined;
+}
+
+/** The sorts of queries a workload asks, weights filled in; undefined where every query is alike. */
+export function namedQueries({ queries }: Asked = {}): NamedQueries | undefined {
+  return queries?.map(({ name, weight = 1, filter }) => ({ name, weight, ...(filter ? { filter } : {}) }));
 }
 
 /**
  * What is wrong with the filters of a workload and the payload they are about, as far as can be told before the data are
  * read: what Qdrant would refuse, variables and fields that will not be there. Pure.
  */
-export function checkQueries({
-  dataset,
-  workload,
-}: {
-  dataset: SweepSpec['dataset'];
-  workload?: Asked | undefined;
-}): FieldError[] {
+export function checkQueries({ dataset, workload }: { dataset: SweepSpec['dataset']; workload?: Asked | undefined }) {
   const errors: FieldError[] = [];
   const made = dataset.synthetic?.payload?.map(({ field }) => field);
   for (const { index, message } of fieldNameProblems(made ?? [])) {

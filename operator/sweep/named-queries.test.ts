@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkQueries } from './check-queries.ts';
+import { checkQueries, namedQueries } from './named-queries.ts';
 
 const synthetic = {
   synthetic: { points: 100, dimensions: 2, payload: [{ field: 'tenant', type: 'keyword' as const }] },
@@ -68,6 +68,17 @@ describe('checkQueries', () => {
     const payload = [{ field: 'tags[]', type: 'keyword' as const }];
     expect(problems({ dataset: { synthetic: { ...synthetic.synthetic, payload } } })).toEqual([
       'spec.dataset.synthetic.payload[0].field: must be names joined by dots, such as meta.lang',
+    ]);
+  });
+});
+
+describe('namedQueries', () => {
+  it('fills in weights', () => {
+    expect(namedQueries()).toBeUndefined();
+    expect(namedQueries({})).toBeUndefined();
+    expect(namedQueries({ queries: [{ name: 'a' }, { name: 'b', weight: 3, filter: { must: [] } }] })).toEqual([
+      { name: 'a', weight: 1 },
+      { name: 'b', weight: 3, filter: { must: [] } },
     ]);
   });
 });
