@@ -81,7 +81,11 @@ async function load(
     play: (order: WindowOrder) => {
       orders.push(order);
       const measured = played(order, response);
-      return Promise.resolve({ measured, tally: new AnswerCounter([], [], Uint32Array.of()).tally(), ...more(orders.length, measured) });
+      return Promise.resolve({
+        measured,
+        tally: new AnswerCounter([], [], Uint32Array.of()).tally(),
+        ...more(orders.length, measured),
+      });
     },
     onWindow: (report: WindowReport) => void reports.push(report),
   };
