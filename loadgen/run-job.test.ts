@@ -166,7 +166,14 @@ describe('a Measure job', () => {
       'Load ef16',
     ]);
     for (const { metrics } of searches) expect(metrics.find(({ name }) => name === 'recall')?.value).toBe(1);
-    expect(searches[0]?.metrics.map(({ name }) => name)).toEqual(['recall', 'serverCpuPerQuery', 'clientCpuPerQuery']);
+    expect(searches[0]?.metrics.map(({ name }) => name)).toEqual([
+      'recall',
+      'serverCpuPerQuery',
+      'clientCpuPerQuery',
+      'serverTimeP50',
+      'serverTimeP95',
+      'serverTimeP99',
+    ]);
     expect(searches[3]?.load?.requests).toBeGreaterThan(0);
     expect(messages.filter(({ type }) => type === 'done').length).toBe(1);
     const phases = new Set(messages.flatMap((message) => (message.type === 'progress' ? [message.phase] : [])));

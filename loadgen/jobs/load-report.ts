@@ -49,6 +49,7 @@ export function loadReport(
   if (result.peakMemory !== undefined) {
     metrics.push({ name: 'memory', value: result.peakMemory, unit: 'bytes', source: 'process' });
   }
+  metrics.push(...(result.signals ?? []));
   metrics.push(...namedMetrics(asked, measured.queries), ...(measured.writes ? writeMetrics(measured.writes) : []));
   return {
     metrics: metrics.filter(({ value }) => Number.isFinite(value)),

@@ -9,9 +9,17 @@ import { AnswerCounter } from '../load/answers.ts';
 import { QueryClient } from '../load/client.ts';
 import { runClosedLoop, type ClosedLoopResult } from '../load/closed-loop.ts';
 import { ExtraPoints } from '../load/extra-points.ts';
+import { LatencyHistogram } from '../load/histogram.ts';
 import { loadSearch, type LoadPlan, type LoadResult, type WindowReport } from '../load/load-search.ts';
 import { encodeQueries } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
+import {
+  readServer,
+  reportedMemory,
+  serverTimeMetrics,
+  signalsBetween,
+  type ServerReading,
+} from '../load/server-signals.ts';
 import { ProcessStats } from '../load/server-stats.ts';
 import { compileWorkload, PLAIN_WORKLOAD, questionBodies, type CompiledWorkload } from '../load/workload.ts';
 import { windowWrites } from '../load/writes.ts';
@@ -143,10 +151,14 @@ export class SearchBench {
     }
     const tally = this.#answers().tally();
     const cpuBefore = this.#stats?.cpuSeconds();
+    const serverTime = new LatencyHistogram();
+    this.#client.serverTime = serverTime;
     const result = await runClosedLoop({
       ...plan,
       queries: each,
       onAnswer: tally.add,
+    }).finally(() => {
+      this.#client.serverTime = undefined;
     });
     const cpuAfter = this.#stats?.cpuSeconds();
     await this.#mustBeUntouched();
@@ -177,6 +189,7 @@ export class SearchBench {
       });
     }
     metrics.push({ name: 'clientCpuPerQuery', value: (result.cpuSeconds / asked) * 1e6, unit: 'µs' });
+    metrics.push(...serverTimeMetrics(serverTime));
     metrics.push(...namedMetrics(this.#asked, result.queries).filter(({ name }) => name.startsWith('service')));
     if (result.errorCount === 0) return { ...found, metrics };
     metrics.push({ name: 'errorRate', value: result.errorCount / asked });
@@ -227,6 +240,7 @@ export class SearchBench {
     await this.#prepareWrites();
     const means = this.#means(params);
     const together = this.#together;
+    const before = await this.#reading();
     const result = await loadSearch({
       ...means,
       connections: this.#connections,
@@ -244,6 +258,7 @@ export class SearchBench {
       ...(unloadedService === undefined ? {} : { unloadedService }),
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
+    const after = await this.#reading();
     await this.#extras?.clear(this.#rest, this.#endpoint.collection, this.#signal);
     await this.#mustBeUntouched();
     // What is measured next begins with a collection that has come to rest, as the first one did.
@@ -255,7 +270,14 @@ export class SearchBench {
         signal: this.#signal,
       });
     }
-    return result;
+    // Looking for written points is asking, too.
+    const signals = signalsBetween(before, after, this.#writes ? 0 : result.requests);
+    const memory = result.peakMemory === undefined ? reportedMemory(after) : undefined;
+    return { ...result, signals: memory ? [...signals, memory] : signals };
+  }
+
+  #reading(): Promise<ServerReading> {
+    return readServer(this.#rest, this.#endpoint.collection, this.#stats, this.#signal);
   }
 
   /** Has the points to be written ready, once, and removes what an earlier attempt left of them. */

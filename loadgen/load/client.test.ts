@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ANYWHERE } from '../net/address-rules.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
 import { parseIds, QueryClient, type Ending } from './client.ts';
+import { LatencyHistogram } from './histogram.ts';
 
 function parse(body: unknown, limit = 3): [boolean, number[]] {
   const ids = new Int32Array(limit);
@@ -35,6 +36,22 @@ describe('parseIds', () => {
 });
 
 describe('QueryClient', () => {
+  it('keeps what answers say of the time they took, while it is asked to', async () => {
+    const faults = ['{"result":{"points":[]},"status":"ok","time":0.0025}', '{"result":{"points":[]},"status":"ok"}'];
+    const stub = await startStub({ faults: [() => ({ status: 200, body: faults.shift() ?? '' })] });
+    const client = new QueryClient(
+      { url: stub.url, collection: 'c' },
+      { limit: 1, connections: 1, timeoutMilliseconds: 2000, rules: ANYWHERE },
+    );
+    const ask = () => new Promise((resolve) => client.send(Buffer.from('{}'), 0, (_, ending) => resolve(ending)));
+    client.serverTime = new LatencyHistogram();
+    expect([await ask(), await ask()]).toEqual(['ok', 'ok']);
+    expect(client.serverTime.count).toBe(1);
+    expect(client.serverTime.percentile(50)).toBeCloseTo(2.5, 2);
+    await client.close();
+    await stub.close();
+  });
+
   it('tells answers from the kinds of errors', async () => {
     const faults: { status: number; hangUp?: boolean; body?: string }[] = [
       { status: 503 },

@@ -4,6 +4,7 @@ import { checkedConnector } from '../net/connect.ts';
 import { collectionPath, endpointHeaders } from '../rest.ts';
 import type { Endpoint } from '../protocol.ts';
 import { scanIds } from './answer-ids.ts';
+import type { LatencyHistogram } from './histogram.ts';
 
 /** How a request ended: `ok`, or the kind of error it is counted under. */
 export type Ending = 'ok' | 'timeout' | 'connection' | 'invalid' | `http${number}`;
@@ -68,6 +69,9 @@ export class QueryClient {
     });
   }
 
+  /** While it is set, takes what answers say of themselves: `time`, of the server alone. */
+  serverTime: LatencyHistogram | undefined;
+
   /** Breaks off what is under way and begins with new connections: what was given up must not disturb what follows. */
   async reset(): Promise<void> {
     const old = this.#pool;
@@ -93,6 +97,7 @@ export class QueryClient {
     onEnd: OnEnd,
   ): void {
     const ids = this.#ids;
+    const { serverTime } = this;
     let status = 0;
     let first: Buffer | undefined;
     let more: Buffer[] | undefined;
@@ -111,8 +116,13 @@ export class QueryClient {
         onResponseEnd() {
           if (ended) return;
           ended = true;
-          if (status !== 200) onEnd(tag, `http${status}`, ids.fill(-1));
-          else onEnd(tag, read(more ? Buffer.concat(more) : first, ids) ? 'ok' : 'invalid', ids);
+          if (status !== 200) {
+            onEnd(tag, `http${status}`, ids.fill(-1));
+            return;
+          }
+          const whole = more ? Buffer.concat(more) : first;
+          if (serverTime) recordTime(whole, serverTime);
+          onEnd(tag, read(whole, ids) ? 'ok' : 'invalid', ids);
         },
         onResponseError(_controller, error) {
           if (ended) return;
@@ -162,6 +172,14 @@ export function parseIdsBesidePayloads(body: Buffer | undefined, ids: Int32Array
   if (body === undefined) return false;
   const text = body.toString('latin1');
   return scanIds(text, ids) !== undefined || parseSlowly(text, ids.fill(-1));
+}
+
+/** What an answer says at its end: `,"time":0.000123}`, seconds. One that doesn't say it is passed over. */
+function recordTime(body: Buffer | undefined, histogram: LatencyHistogram): void {
+  const at = body === undefined ? -1 : body.lastIndexOf('"time":');
+  if (body === undefined || at === -1) return;
+  const seconds = Number.parseFloat(body.toString('latin1', at + 7, at + 7 + 24));
+  if (Number.isFinite(seconds)) histogram.record(seconds * 1000);
 }
 
 /** Whether a write was taken: `{"result":{"operation_id":…,"status":"acknowledged"},…}`, or completed at once. */

@@ -1,3 +1,4 @@
+import type { Metric } from '../../operator/judge/metrics.ts';
 import type { RecallEstimate } from '../evaluate/recall.ts';
 import type { LoadModel } from '../protocol.ts';
 import type { WindowMeasurement } from './open-loop.ts';
@@ -69,6 +70,8 @@ export interface LoadResult {
   errors: Record<string, number>;
   /** Largest resident memory of the server meanwhile. */
   peakMemory?: number;
+  /** What the server said of itself meanwhile. */
+  signals?: readonly Metric[];
   seconds: number;
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ANYWHERE } from '../net/address-rules.ts';
 import { Rest } from '../rest.ts';
 import { startStub } from '../testing/stub-qdrant.ts';
-import { readingOf, readServer, reportedMemory, signalsBetween } from './server-signals.ts';
+import { LatencyHistogram } from './histogram.ts';
+import { readingOf, readServer, reportedMemory, serverTimeMetrics, signalsBetween } from './server-signals.ts';
 
 /** Shaped as Qdrant 1.19 answers `/telemetry?details_level=4`. */
 const telemetry = (count: number, micros: number, searches: Record<string, unknown>[][]) => ({
@@ -112,6 +113,20 @@ describe('signalsBetween', () => {
 
   it('does not count queries of ours that failed as others’', () => {
     expect(signalsBetween(before, after, 120).map(({ name }) => name)).not.toContain('foreignQueries');
+  });
+});
+
+describe('serverTimeMetrics', () => {
+  it('are percentiles of what answers said, if they did', () => {
+    const histogram = new LatencyHistogram();
+    expect(serverTimeMetrics(histogram)).toEqual([]);
+    histogram.record(2);
+    expect(serverTimeMetrics(histogram).map(({ name, unit, source }) => [name, unit, source])).toEqual([
+      ['serverTimeP50', 'ms', 'answers'],
+      ['serverTimeP95', 'ms', 'answers'],
+      ['serverTimeP99', 'ms', 'answers'],
+    ]);
+    expect(serverTimeMetrics(histogram)[0]?.value).toBeCloseTo(2, 2);
   });
 });
 

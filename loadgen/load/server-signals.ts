@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Metric } from '../../operator/judge/metrics.ts';
 import { JobError } from '../job-error.ts';
 import { collectionPath, RestError, type Rest } from '../rest.ts';
+import type { LatencyHistogram } from './histogram.ts';
 import type { ProcessStats } from './server-stats.ts';
 
 /** Which way a search took through a segment, as telemetry counts it; `plain` ones scan. */
@@ -146,6 +147,17 @@ export function signalsBetween(before: ServerReading, after: ServerReading, requ
     add('pageCacheResident', after.memory.cached / after.memory.expectedCache, 'memory report');
   }
   return metrics;
+}
+
+/** The server's own time a query, as its answers say, in ms; none where they don't. */
+export function serverTimeMetrics(histogram: LatencyHistogram): Metric[] {
+  if (histogram.count === 0) return [];
+  return ([50, 95, 99] as const).map((percentile) => ({
+    name: `serverTimeP${percentile}` as const,
+    value: histogram.percentile(percentile),
+    unit: 'ms',
+    source: 'answers',
+  }));
 }
 
 /** Memory by the server's own report, where its process cannot be looked at: heap and file pages in memory, bytes. */
