@@ -4,7 +4,11 @@ import { COMMON_FLAGS, SERVER_FLAGS, serverArguments, type ServerArguments } fro
 
 export const INGEST_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,
-  { name: 'base', value: 'FILE', help: 'vectors, one point a row, its id the row number from 0: .fvecs or .bvecs' },
+  {
+    name: 'base',
+    value: 'FILE',
+    help: 'vectors, one point a row, its id the row number from 0: .fvecs, .bvecs,\n.npy, .hdf5, .parquet or .jsonl',
+  },
   { name: 'distance', value: 'NAME', help: 'Cosine, Dot, Euclid or Manhattan' },
   { name: 'payload', value: 'FILE', help: 'payloads: JSON lines, one object for each row' },
   {

@@ -5,11 +5,11 @@ import { COMMON_FLAGS, SERVER_FLAGS, serverArguments, type ServerArguments } fro
 
 export const LOAD_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,
-  { name: 'queries', value: 'FILE', help: 'query vectors: .fvecs or .bvecs' },
+  { name: 'queries', value: 'FILE', help: 'query vectors: .fvecs, .bvecs, .npy, .hdf5, .parquet or .jsonl' },
   {
     name: 'ground-truth',
     value: 'FILE',
-    help: 'row numbers of the true neighbours of each query, nearest first: .ivecs.\nWithout, recall is null. Counted by id: of equally near points only the named ones count',
+    help: 'row numbers of the true neighbours of each query, nearest first: .ivecs,\n.npy, .hdf5, .parquet or .jsonl.\nWithout, recall is null. Counted by id: of equally near points only the named ones count',
   },
   {
     name: 'arrivals',

@@ -23,7 +23,7 @@ describe('vector files', () => {
       [-3, 0],
     ];
     await withFile('q.fvecs', fvecs(rows), async (path) => {
-      const file = await openVectors('--queries', path);
+      await using file = await openVectors('--queries', path);
       expect(file).toMatchObject({ rows: 2, dimensions: 2 });
       const bodies = await readQueryBodies(file, { limit: 3, params: { hnsw_ef: 8 }, using: 'ü' });
       expect(bodies.map((body) => JSON.parse(body.toString()) as unknown)).toEqual(
