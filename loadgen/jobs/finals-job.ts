@@ -5,7 +5,7 @@ import { Progress } from '../progress.ts';
 import type { FinalsJob } from '../protocol.ts';
 import { endpointRules } from '../rest.ts';
 import type { JobContext } from './deps.ts';
-import { loadReport, seriesMessages } from './load-report.ts';
+import { loadReport, secondText, seriesMessages } from './load-report.ts';
 import { connectionsFor, SearchBench } from './search-bench.ts';
 
 /** One measurement of one finalist. */
@@ -77,6 +77,7 @@ export async function runFinalsJob(
         async (report) => {
           for (const message of seriesMessages(report, id, repeat)) await publish(message);
         },
+        (point) => progress.say('Finals', index, turns.length, `${id} (repeat ${repeat}): ${secondText(point)}`, false),
       );
       await publish({
         type: 'search',

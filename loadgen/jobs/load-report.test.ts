@@ -3,7 +3,7 @@ import { LatencyHistogram } from '../load/histogram.ts';
 import type { LoadResult, MeasuredOutcome, WindowReport } from '../load/load-search.ts';
 import type { WindowMeasurement } from '../load/open-loop.ts';
 import { searchMessageSchema, seriesMessageSchema } from '../protocol.ts';
-import { loadReport, seriesMessages } from './load-report.ts';
+import { loadReport, secondText, seriesMessages } from './load-report.ts';
 
 const histogram = (): LatencyHistogram => {
   const made = new LatencyHistogram();
@@ -252,5 +252,13 @@ describe('loadReport', () => {
         errors: 0,
       },
     ]);
+  });
+});
+
+describe('secondText', () => {
+  it('says how a window goes while it lasts', () => {
+    const point = { second: 12, offeredRate: 500, achievedRate: 480, latencyP50: 1, latencyP95: 3.21, latencyP99: 4 };
+    expect(secondText({ ...point, errors: 0 })).toBe('second 12: 480/s, p95 3.2 ms');
+    expect(secondText({ ...point, errors: 2 })).toBe('second 12: 480/s, p95 3.2 ms, 2 failed');
   });
 });

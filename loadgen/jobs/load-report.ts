@@ -3,6 +3,7 @@ import type { Reason } from '../../operator/judge/verdict.ts';
 import { percentileMetrics } from '../load/histogram.ts';
 import type { LoadResult, MeasuredOutcome, WindowReport } from '../load/load-search.ts';
 import type { WindowMeasurement } from '../load/open-loop.ts';
+import type { SeriesPoint } from '../load/series.ts';
 import type { SearchMessage, SeriesMessage } from '../protocol.ts';
 import { littlesLaw } from '../load/stationarity.ts';
 import { kinds } from './search-bench.ts';
@@ -70,6 +71,12 @@ export function loadReport(
       },
     },
   };
+}
+
+/** A second of a window that goes on, for people: `second 12: 480/s, p95 3.2 ms`. */
+export function secondText({ second, achievedRate, latencyP95, errors }: SeriesPoint): string {
+  const failed = errors === 0 ? '' : `, ${errors} failed`;
+  return `second ${second}: ${rate(achievedRate)}, p95 ${latencyP95.toFixed(1)} ms${failed}`;
 }
 
 /** What tells whether the load generator is to be believed, of whatever came of it. */

@@ -16,7 +16,7 @@ import { Progress } from '../progress.ts';
 import type { MeasureJob, PlannedSearch } from '../protocol.ts';
 import { collectionPath, endpointRules, Rest, RestError } from '../rest.ts';
 import type { JobContext } from './deps.ts';
-import { loadReport, seriesMessages } from './load-report.ts';
+import { loadReport, secondText, seriesMessages } from './load-report.ts';
 import { connectionsFor, SearchBench, type Recalled } from './search-bench.ts';
 
 /** As many as an upload may use at once, and one for looking. */
@@ -270,6 +270,7 @@ async function loadOne(
       say(`${report.kind} ${report.measured.rate.toFixed(0)}/s ${report.limit ?? report.breach?.kind ?? 'sustained'}`);
       for (const message of seriesMessages(report, planned.id, 0)) await publish(message);
     },
+    (point) => say(secondText(point)),
   );
   await publish({
     type: 'search',

@@ -13,6 +13,7 @@ import { LatencyHistogram } from '../load/histogram.ts';
 import { loadSearch, type LoadPlan, type LoadResult, type WindowReport } from '../load/load-search.ts';
 import { encodeQueries } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
+import type { SeriesPoint } from '../load/series.ts';
 import {
   readServer,
   reportedMemory,
@@ -236,9 +237,10 @@ export class SearchBench {
     saturation: SaturationOptions,
     unloadedService: number | undefined,
     onWindow: (report: WindowReport) => void | Promise<void>,
+    onSecond?: (point: SeriesPoint) => void,
   ): Promise<LoadResult> {
     await this.#prepareWrites();
-    const means = this.#means(params);
+    const means = { ...this.#means(params), onSecond };
     const together = this.#together;
     const before = await this.#reading();
     const result = await loadSearch({

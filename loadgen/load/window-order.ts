@@ -7,6 +7,7 @@ import { runClosedWindow } from './closed-window.ts';
 import type { NamedQuestions } from './named-queries.ts';
 import { runWindow, type WindowMeasurement } from './open-loop.ts';
 import { profileRate } from './profile.ts';
+import type { SeriesPoint } from './series.ts';
 import type { WindowWrites, WritesPlan } from './writes.ts';
 
 /** One window to be offered: plain data, so that it may travel to other generators that share it. */
@@ -68,6 +69,8 @@ export interface Means {
   limit: number;
   answers: AnswerCounter;
   seed: number;
+  /** Told of each second of a window that is over. */
+  onSecond?: ((point: SeriesPoint) => void) | undefined;
   signal?: AbortSignal;
 }
 
@@ -105,6 +108,7 @@ export async function playShare(
     seconds: order.seconds,
     drainSeconds: order.drainSeconds,
     onAnswer: tally.add,
+    onSecond: means.onSecond,
     named: means.named,
     writes,
     shared: pods > 1,
