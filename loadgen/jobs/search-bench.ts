@@ -248,6 +248,7 @@ export class SearchBench {
       connections: this.#connections,
       rules,
       saturation,
+      beforeWindow: () => this.#beforeWindow(),
       onWindow,
       ...(together
         ? {
@@ -299,10 +300,13 @@ export class SearchBench {
   #windowWrites(): LoadPlan['writes'] {
     const [writes, extras] = [this.#writes, this.#extras];
     if (!writes || !extras) return undefined;
-    return async (window) => {
-      if (writes.deletes) await extras.writeMissing(this.#rest, this.#endpoint.collection, this.#signal);
-      return windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
-    };
+    return (window) => windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
+  }
+
+  /** Deletes of the next window must find points; that they are made is no part of what is measured. */
+  async #beforeWindow(): Promise<void> {
+    if (!this.#writes?.deletes) return;
+    await this.#extras?.writeMissing(this.#rest, this.#endpoint.collection, this.#signal);
   }
 
   /** Offers this generator's share of windows that another one leads. */

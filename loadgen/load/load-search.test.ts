@@ -58,6 +58,7 @@ async function load(
   response: (part: number, length: number) => number = () => 5,
   more: (window: number, measured: WindowMeasurement) => Partial<PlayedWindow> = () => ({}),
 ) {
+  let ready = 0;
   const orders: WindowOrder[] = [];
   const reports: WindowReport[] = [];
   const plan = {
@@ -78,8 +79,14 @@ async function load(
       loadedSearches: 1,
       ...(model ? { load: model } : {}),
     },
+    beforeWindow: () => {
+      ready += 1;
+      return Promise.resolve();
+    },
     play: (order: WindowOrder) => {
       orders.push(order);
+      // Off the window's clock, once for each.
+      expect(ready).toBe(orders.length);
       const measured = played(order, response);
       return Promise.resolve({
         measured,

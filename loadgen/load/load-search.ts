@@ -23,6 +23,8 @@ export interface LoadPlan extends Means, OrderPlan {
   stats?: ProcessStats;
   /** Offers the windows where it is not this generator alone. */
   play?: PlayWindow;
+  /** Has everything ready for a window: before generators meet, and before anything is measured. */
+  beforeWindow?: () => Promise<void>;
   /** Told after each window. */
   onWindow?: (report: WindowReport) => void | Promise<void>;
 }
@@ -177,6 +179,7 @@ class Windows {
 
   async run(order: WindowOrder, kind: WindowKind | 'Warmup') {
     const plan = this.#plan;
+    await plan.beforeWindow?.();
     const startedAt = (performance.now() - this.#begin) / 1000;
     const cpuBefore = plan.stats?.cpuSeconds();
     const played = await (plan.play ?? ((asked) => playShare(asked, plan)))(order);

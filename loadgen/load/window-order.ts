@@ -64,8 +64,7 @@ export interface Means {
   named?: NamedQuestions | undefined;
   /** Makes the writes of each window, where there are any. */
   writes?:
-    | ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => Promise<WindowWrites>)
-    | undefined;
+    ((window: Pick<WritesPlan, 'window' | 'leadSeconds' | 'seconds' | 'searchRate'>) => WindowWrites) | undefined;
   limit: number;
   answers: AnswerCounter;
   seed: number;
@@ -92,7 +91,7 @@ export async function playShare(
   const { client, signal } = means;
   const { load } = order;
   const tally = means.answers.tally();
-  const writes = await means.writes?.({
+  const writes = means.writes?.({
     window: order.stream,
     leadSeconds: order.leadSeconds,
     seconds: order.seconds,

@@ -211,4 +211,14 @@ describe('the metrics a status has room for', () => {
     expect(recalls).toEqual(recalls.toSorted((a, b) => a - b));
     expect(shown.slice(19).every(({ name }) => name === 'latencyP95')).toBe(true);
   });
+
+  it('leave room for named queries beside many figures of writes', () => {
+    const details = Array.from({ length: 40 }, (): Metric => ({ name: 'upsertP95', value: 1 }));
+    const recall: Metric = { name: 'recall', value: 0.9 };
+    const rare: Metric = { ...recall, query: 'rare' };
+    const shown = statusMetrics([...details, recall, rare]);
+    expect(shown.slice(0, 3)).toEqual([recall, rare, details[0]]);
+    expect(shown).toHaveLength(STATUS_BOUNDS.metrics);
+    expect(statusMetrics([recall])).toEqual([recall]);
+  });
 });

@@ -201,17 +201,23 @@ function measured(candidate: Candidate, study: Study, observed: Observed | undef
   };
 }
 
+/** What constraints and objectives are about. */
+const TELLING =
+  /^(recall|throughput|latency|errorRate|memory|disk|cost|serverCpuPerQuery|clientCpuPerQuery|\w+Seconds$)/;
+
 /**
- * The metrics a status has room for: those of all queries together, then recall by named query, the worst first, then
- * latency and selectivity. The record has them all.
+ * The metrics a status has room for: of all queries together those that constraints and objectives are about, then recall
+ * by named query, the worst first, then their latency and selectivity, then the rest. The record has them all.
  */
 export function statusMetrics(metrics: readonly Metric[]): Metric[] {
   const named = (name: MetricName) => metrics.filter((metric) => metric.query !== undefined && metric.name === name);
+  const totals = metrics.filter(({ query }) => query === undefined);
   return [
-    ...metrics.filter(({ query }) => query === undefined),
+    ...totals.filter(({ name }) => TELLING.test(name)),
     ...named('recall').toSorted((a, b) => a.value - b.value),
     ...named('latencyP95'),
     ...named('selectivity'),
+    ...totals.filter(({ name }) => !TELLING.test(name)),
   ].slice(0, STATUS_BOUNDS.metrics);
 }
 
