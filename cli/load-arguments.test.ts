@@ -65,7 +65,11 @@ describe('arguments of load', () => {
   it.each([
     ['--collection c --queries q --rate 1', '--url URL is missing'],
     ['--url http://h:1 --queries q --rate 1', '--collection NAME is missing'],
-    ['--url http://h:1 --collection c --rate 1', '--queries FILE is missing'],
+    [
+      '--url http://h:1 --collection c --rate 1',
+      'load: --queries is missing; give a file of query vectors, or of query bodies with --bodies',
+    ],
+    ['--url http://h:1 --collection c --queries q --bodies b --rate 1', '--bodies: --queries is given, too'],
     [HERE, '--rate N is missing'],
     [`${HERE} --arrivals Closed`, '--concurrency N is missing'],
     [`${HERE} --arrivals Closed --concurrency 8 --rate 5`, '--rate: a closed loop has no rate'],

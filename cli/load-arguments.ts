@@ -7,6 +7,11 @@ export const LOAD_FLAGS: readonly Flag[] = [
   ...SERVER_FLAGS,
   { name: 'queries', value: 'FILE', help: 'query vectors: .fvecs, .bvecs, .npy, .hdf5, .parquet or .jsonl' },
   {
+    name: 'bodies',
+    value: 'FILE',
+    help: 'instead of --queries: bodies of POST …/points/query, one JSON object a line, sent as they\nare written: filters, sparse and multivectors, prefetch and fusion, recommend. --limit,\n--param and --using are added where a body does not say them',
+  },
+  {
     name: 'ground-truth',
     value: 'FILE',
     help: 'row numbers of the true neighbours of each query, nearest first: .ivecs,\n.npy, .hdf5, .parquet or .jsonl.\nWithout, recall is null. Counted by id: of equally near points only the named ones count',
@@ -52,7 +57,9 @@ export const LOAD_FLAGS: readonly Flag[] = [
 ];
 
 export interface LoadArguments extends ServerArguments {
-  queries: string;
+  /** Exactly one of the two. */
+  queries?: string;
+  bodies?: string;
   groundTruth?: string;
   load:
     | { arrivals: 'Poisson' | 'Constant'; rate: number; maxInFlight: number }
@@ -66,6 +73,16 @@ export interface LoadArguments extends ServerArguments {
   seed: number;
   limits: { latency: { percentile: number; max: number }[]; minRecall?: number; maxErrorRate: number };
   serverPid?: number;
+}
+
+/** @throws {UsageError} unless it is exactly one. */
+function asked(queries: string | undefined, bodies: string | undefined): Pick<LoadArguments, 'queries' | 'bodies'> {
+  if (queries !== undefined && bodies !== undefined) {
+    throw new UsageError('--bodies: --queries is given, too; give one of them');
+  }
+  if (queries !== undefined) return { queries };
+  if (bodies !== undefined) return { bodies };
+  throw new UsageError('load: --queries is missing; give a file of query vectors, or of query bodies with --bodies');
 }
 
 const MAX_RATE = 200_000;
@@ -85,6 +102,7 @@ export function parseLoad(argv: readonly string[]): LoadArguments | 'help' {
   if (given.on('help')) return 'help';
   const groundTruth = given.text('ground-truth');
   const using = given.text('using');
+  const [queries, bodies] = [given.text('queries'), given.text('bodies')];
   const minRecall = given.number('min-recall', { min: 0, max: 1 });
   if (minRecall !== undefined && groundTruth === undefined) {
     throw new UsageError('--min-recall: recall is counted against --ground-truth, which is missing');
@@ -135,7 +153,7 @@ export function parseLoad(argv: readonly string[]): LoadArguments | 'help' {
   }
   return {
     ...serverArguments(given),
-    queries: given.required('queries'),
+    ...asked(queries, bodies),
     ...(groundTruth === undefined ? {} : { groundTruth }),
     load,
     durationSeconds,

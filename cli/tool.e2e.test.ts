@@ -196,3 +196,46 @@ describe.skipIf(!existsSync(data))('bigann10k', () => {
     expect(said.err).toMatch(/refuses the first query: .*check --queries, --param/);
   });
 });
+
+it('loads with whatever queries Qdrant takes: dense and sparse ones fused', async () => {
+  const call = async (method: string, path: string, body: unknown): Promise<void> => {
+    const headers = { 'content-type': 'application/json', 'api-key': KEY };
+    const answer = await fetch(`${engine.url}/collections/hybrid${path}`, {
+      method,
+      headers,
+      body: JSON.stringify(body),
+    });
+    expect(answer.status, await answer.text()).toBe(200);
+  };
+  await call('PUT', '', { vectors: { dense: { size: 2, distance: 'Cosine' } }, sparse_vectors: { words: {} } });
+  const points = Array.from({ length: 50 }, (_, id) => ({
+    id,
+    vector: { dense: [Math.cos(id), Math.sin(id)], words: { indices: [id % 7, 7 + (id % 5)], values: [1, 0.5] } },
+    payload: { id: 1000 + id },
+  }));
+  await call('PUT', '/points?wait=true', { points });
+  const bodies = Array.from({ length: 7 }, (_, n) => ({
+    prefetch: [
+      { query: [Math.cos(n), Math.sin(n)], using: 'dense', limit: 20 },
+      { query: { indices: [n], values: [1] }, using: 'words', limit: 20 },
+    ],
+    query: { fusion: 'rrf' },
+    with_payload: true,
+  }));
+  const path = join(folder, 'hybrid.jsonl');
+  writeFileSync(path, bodies.map((body) => JSON.stringify(body)).join('\n'));
+  const { said, report } = await load(
+    'hybrid',
+    '--bodies',
+    path,
+    '--arrivals',
+    'Constant',
+    '--rate',
+    '50',
+    '--limit',
+    '5',
+  );
+  expect(report, said.err).toMatchObject({ errors: 0, queries: 7, recall: null });
+  // Unless this machine was too busy to send.
+  if (report.reason !== 'ClientLimited') expect(report).toMatchObject({ verdict: 'Passed', reason: 'ConstraintsMet' });
+});

@@ -9,8 +9,8 @@ export interface QueryShape {
 }
 
 /** Encoded queries together, in bytes; and their number. */
-const MAX_BYTES = 512 * 2 ** 20;
-const MAX_QUERIES = 100_000;
+export const MAX_BODIES_BYTES = 512 * 2 ** 20;
+export const MAX_QUERIES = 100_000;
 
 /**
  * Complete request bodies of the file's queries, or of as many from its beginning as fit into half a gigabyte: encoding one
@@ -26,7 +26,7 @@ export async function readQueryBodies(file: VectorRows, shape: QueryShape): Prom
   let bytes = 0;
   for await (const values of file.blocks()) {
     for (let at = 0; at < values.length; at += dimensions) {
-      if (bodies.length === MAX_QUERIES || bytes > MAX_BYTES) return bodies;
+      if (bodies.length === MAX_QUERIES || bytes > MAX_BODIES_BYTES) return bodies;
       let end = scratch.write('{"query":', 0, 'latin1');
       end = writeVector(values, at, dimensions, scratch, end);
       end += scratch.write(tail, end);

@@ -12,13 +12,16 @@ import { collectionPath, RestError, type Rest } from '../rest.ts';
 import { judgeLoad, type LoadLimits } from './judge-load.ts';
 import { NOTHING, type LoadReport, type Percentiles } from './load-report.ts';
 import { closedLoad, openLoad, round, type Loaded } from './loops.ts';
+import { readGivenBodies, type GivenBodies } from './given-bodies.ts';
 import { readQueryBodies } from './query-bodies.ts';
 import { collectionInfo, connect, endpointOf, serverVersion, type ServerAddress } from './server.ts';
 import { openVectors, readTruth } from './vector-files.ts';
 
 /** One load on one collection. */
 export interface LoadTask extends ServerAddress {
-  queries: string;
+  /** Exactly one of the two. */
+  queries?: string;
+  bodies?: string;
   groundTruth?: string;
   load:
     | { arrivals: 'Poisson' | 'Constant'; rate: number; maxInFlight: number }
@@ -52,11 +55,14 @@ const NICENESS = -10;
  */
 export async function runLoad(task: LoadTask, hooks: LoadHooks): Promise<LoadReport> {
   const { signal } = hooks;
+  const { bodies, rows, withPayload } = await readBodies(task);
+  if (bodies.length < rows) hooks.say(`only the first ${bodies.length} of ${rows} queries are used`);
   const rest = connect(task, 1);
   const { endpoint, env } = endpointOf(task);
   const connections = task.load.arrivals === 'Closed' ? task.load.concurrency : task.load.maxInFlight;
   const client = new QueryClient(endpoint, {
     limit: task.limit,
+    withPayload,
     connections,
     timeoutMilliseconds: task.timeoutSeconds * 1000,
     rules: ANYWHERE,
@@ -70,9 +76,6 @@ export async function runLoad(task: LoadTask, hooks: LoadHooks): Promise<LoadRep
         `--collection ${task.collection}: there is none of this name at ${task.url}`,
       );
     }
-    await using file = await openVectors('--queries', task.queries);
-    const bodies = await readQueryBodies(file, task);
-    if (bodies.length < file.rows) hooks.say(`only the first ${bodies.length} of ${file.rows} queries are used`);
     const truth = task.groundTruth && (await readTruth('--ground-truth', task.groundTruth, bodies.length, task.limit));
     const order = queryOrder(bodies.length, task.seed);
     await mustBeAnswered(rest, task, bodies[order[0] as number] as Buffer, signal);
@@ -157,6 +160,12 @@ export async function runLoad(task: LoadTask, hooks: LoadHooks): Promise<LoadRep
     await client.close();
     await rest.close();
   }
+}
+
+async function readBodies(task: LoadTask): Promise<GivenBodies> {
+  if (task.bodies !== undefined) return await readGivenBodies(task.bodies, task);
+  await using file = await openVectors('--queries', task.queries ?? '');
+  return { bodies: await readQueryBodies(file, task), rows: file.rows, withPayload: false };
 }
 
 /** One query before all others: a server that refuses it says why. */
