@@ -205,8 +205,8 @@ export const finalsJobSchema = z.strictObject({
         params: z.record(z.string().max(63), z.unknown()),
         /** Ids by repeat, 1 … repeats; those in `done` are skipped. */
         ids: z.array(z.string().max(128)).min(1).max(20),
-        /** Rate (1/s) at which the sweep found it sustainable: where the search begins. */
-        startRate: z.number().positive(),
+        /** Rate (1/s) at which the sweep found it sustainable: where the search begins. Absent: by what recall was measured at. */
+        startRate: z.number().positive().optional(),
       }),
     )
     .min(1)

@@ -460,6 +460,28 @@ describe('a Finals job', () => {
       'Final a2 a 2',
     ]);
   });
+
+  it('looks where recall was measured at for the rate of an arm that nobody knows one of', async () => {
+    await using folder = await temporaryFolder();
+    const { dir, dataset } = await smallDataset(folder.path);
+    const stub = await stubWith();
+    for (let row = 0; row < 200; row += 1) stub.points.set(row, new Array<number>(8).fill(row));
+    dataset.close();
+    const { code, messages } = await run({
+      kind: 'Finals',
+      seed: 1,
+      datasetDir: dir,
+      limit: 5,
+      rules,
+      repeats: 1,
+      arms: [{ run: 'a', endpoint: { url: stub.url, collection: 'a' }, search: {}, params: {}, ids: ['a1'] }],
+      done: [],
+    });
+    expect(code).toBe(0);
+    // At the 1/s of a first guess in the dark, a window of ten requests would last ten seconds, one of a thousand hours.
+    const rates = messages.flatMap((message) => (message.type === 'series' ? [message.offeredRate] : []));
+    expect(Math.min(...rates)).toBeGreaterThan(10);
+  });
 });
 
 describe('runJob', () => {

@@ -6,7 +6,7 @@ import type { FinalsJob } from '../protocol.ts';
 import { endpointRules } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, secondText, seriesMessages } from './load-report.ts';
-import { connectionsFor, SearchBench } from './search-bench.ts';
+import { connectionsFor, firstGuess, SearchBench } from './search-bench.ts';
 
 /** One measurement of one finalist. */
 export interface FinalTurn {
@@ -71,8 +71,10 @@ export async function runFinalsJob(
       const result = await bench.load(
         arm.params,
         job.rules,
-        // What was found once is nearly right: full windows around it, in steps of the wanted resolution.
-        { startRate: arm.startRate, climb: 1.05, scouts: false, confirmations: 1, maxWindows: 10 },
+        arm.startRate === undefined
+          ? firstGuess(recalled)
+          : // What was found once is nearly right: full windows around it, in steps of the wanted resolution.
+            { startRate: arm.startRate, climb: 1.05, scouts: false, confirmations: 1, maxWindows: 10 },
         recalled.result.service.percentile(50),
         async (report) => {
           for (const message of seriesMessages(report, id, repeat)) await publish(message);

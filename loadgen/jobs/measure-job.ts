@@ -17,7 +17,7 @@ import type { MeasureJob, PlannedSearch } from '../protocol.ts';
 import { collectionPath, endpointRules, Rest, RestError } from '../rest.ts';
 import type { JobContext } from './deps.ts';
 import { loadReport, secondText, seriesMessages } from './load-report.ts';
-import { connectionsFor, SearchBench, type Recalled } from './search-bench.ts';
+import { connectionsFor, firstGuess, SearchBench, type Recalled } from './search-bench.ts';
 
 /** As many as an upload may use at once, and one for looking. */
 const CONNECTIONS = 17;
@@ -249,9 +249,6 @@ async function worthLoading(job: MeasureJob, probed: readonly Probed[], bench: S
   return filled.filter(({ planned }) => planned.load === 'Always' || chosen.has(planned.id));
 }
 
-/** Where the search begins, relative to what the recall phase reached: below, so that the first step succeeds. */
-const START_SHARE = 0.7;
-
 async function loadOne(
   job: MeasureJob,
   planned: PlannedSearch,
@@ -264,7 +261,7 @@ async function loadOne(
   const result = await bench.load(
     planned.params,
     job.rules,
-    { startRate: Math.max(0.1, recalled.rate * START_SHARE) },
+    firstGuess(recalled),
     recalled.result.service.percentile(50),
     async (report) => {
       say(`${report.kind} ${report.measured.rate.toFixed(0)}/s ${report.limit ?? report.breach?.kind ?? 'sustained'}`);

@@ -356,6 +356,14 @@ export function connectionsFor({ load }: Pick<LoadRules, 'load'>): number {
   return load?.kind === 'Closed' ? load.concurrency : 0;
 }
 
+/** Where the search begins, relative to what the recall phase reached: below, so that the first step succeeds. */
+const START_SHARE = 0.7;
+
+/** Where to look for the highest rate when nothing is known but how fast the recall phase was. */
+export function firstGuess({ rate }: Pick<Recalled, 'rate'>): SaturationOptions {
+  return { startRate: Math.max(0.1, rate * START_SHARE) };
+}
+
 /** `http503 3, timeout 1` */
 export function kinds(errors: Readonly<Record<string, number>>): string {
   return Object.entries(errors)

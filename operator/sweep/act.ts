@@ -168,7 +168,7 @@ async function finals(
       search: arm.search,
       params: searchParams(arm.search),
       ids: arm.ids,
-      startRate: arm.startRate,
+      ...(arm.startRate === undefined ? {} : { startRate: arm.startRate }),
     })),
     done: study.history.searches.map((search) => search.id).filter((id) => ids.has(id)),
   };

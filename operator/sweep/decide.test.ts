@@ -106,6 +106,31 @@ describe('decide', () => {
     expect(decisions.some(({ action }) => action === 'Finals')).toBe(false);
   });
 
+  it('asks for finals at the rate that was found, and at none where none was', () => {
+    const sweep = new SimulatedSweep({ budget: { builds: 2 } });
+    for (;;) {
+      const decision = decide(sweep.observe());
+      if (decision.action === 'Finals') break;
+      sweep.act(decision);
+    }
+    const arms = (): (number | undefined)[] => {
+      const decision = decide(sweep.observe());
+      if (decision.action !== 'Finals') throw new Error(decision.action);
+      return decision.arms.map(({ startRate }) => startRate);
+    };
+    const found = arms();
+    expect(found.length).toBe(2);
+    for (const rate of found) expect(rate).toBeGreaterThan(1);
+    // The baseline's load came to no number: the load generator was the limit.
+    const baseline = sweep.history.runs.find(({ role }) => role === 'Baseline');
+    for (const search of sweep.history.searches) {
+      if (search.run !== baseline?.id) continue;
+      search.metrics = search.metrics.filter(({ name }) => name !== 'throughput');
+      search.verdict = 'Inconclusive';
+    }
+    expect(arms()).toContain(undefined);
+  });
+
   it('makes a lost finalist’s collection again before its finals', () => {
     const sweep = new SimulatedSweep({ budget: { builds: 2 } });
     let lost = false;

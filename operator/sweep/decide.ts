@@ -113,8 +113,16 @@ function planFinals(observed: Observed, known: ReadonlyMap<string, RunRecord>): 
     );
     const { build, search } = candidate.configuration;
     const ids = Array.from({ length: settings.repeats }, (_, index) => searchId(key, build, search, index + 1));
-    const startRate = Math.max(1, metricValue(candidate.metrics, 'throughput') ?? 1);
-    arms.push({ run: run.id, collection: home?.collection ?? '', build, search, ids, startRate });
+    const startRate = metricValue(candidate.metrics, 'throughput');
+    arms.push({
+      run: run.id,
+      collection: home?.collection ?? '',
+      build,
+      search,
+      ids,
+      // The baseline is a finalist even where its load came to no number.
+      ...(startRate !== undefined && startRate > 0 ? { startRate } : {}),
+    });
   }
   if (arms.every((arm) => arm.ids.every((id) => committed.has(id)))) return undefined;
   const homeless = arms.find((arm) => arm.collection === '');

@@ -35,8 +35,8 @@ export interface FinalArm {
   search: Parameters;
   /** Ids of repeats 1 … repeats. */
   ids: string[];
-  /** Rate (1/s) the sweep found for it. */
-  startRate: number;
+  /** Rate (1/s) the sweep found for it, if it did. */
+  startRate?: number;
 }
 
 /** The next thing to do. Carrying one out twice does no harm. */
