@@ -465,7 +465,7 @@ describe('a Finals job', () => {
     await using folder = await temporaryFolder();
     const { dir, dataset } = await smallDataset(folder.path);
     const stub = await stubWith();
-    for (let row = 0; row < 200; row += 1) stub.points.set(row, new Array<number>(8).fill(row));
+    for (let row = 0; row < 200; row += 1) stub.points.set(row, Array<number>(8).fill(row));
     dataset.close();
     const { code, messages } = await run({
       kind: 'Finals',
