@@ -5,7 +5,7 @@ import type { QdrantSweep } from '../crds/sweep/sweep.ts';
 import { ensureEngineBinary } from '../dev/qdrant/engine-binary.ts';
 import { startEngine } from '../dev/qdrant/engine.ts';
 import { ANYWHERE } from '../loadgen/net/address-rules.ts';
-import { sourceSecrets } from '../loadgen/protocol.ts';
+import { sourceSecrets } from '../loadgen/dataset-sources.ts';
 import { LocalProcessRunner } from '../operator/jobs/local-process.ts';
 import type { JobRunner } from '../operator/jobs/job-runner.ts';
 import { ExternalTarget } from '../operator/targets/external/external-target.ts';

@@ -14,44 +14,6 @@ const parameters = z.record(z.string().max(128), z.union([z.number(), z.string()
 /** Dataset as in the resource, `file:` URLs already absolute. */
 const datasetSource = sweepSpecSchema.shape.dataset;
 
-/** The files of a vectors dataset. */
-export const SOURCE_ROLES = ['base', 'queries', 'groundTruth', 'payload', 'queryVariables'] as const;
-export type SourceRole = (typeof SOURCE_ROLES)[number];
-
-/** The Secrets a source may name, and how their environment variables are named. */
-const SECRET_FIELDS = { headersSecretRef: 'HEADERS', s3SecretRef: 'S3', caSecretRef: 'CA' } as const;
-export type SecretField = keyof typeof SECRET_FIELDS;
-
-/** The environment variable by which a Prepare job gets what is in a Secret of a source. */
-export function secretVariable(field: SecretField, role: SourceRole): string {
-  return `QDRANT_BENCH_${SECRET_FIELDS[field]}_${role.toUpperCase()}`;
-}
-
-/** The Secrets that a dataset's sources name, each with the URL it is for. */
-export function sourceSecrets({ vectors }: PrepareJob['dataset']): {
-  role: SourceRole;
-  field: SecretField;
-  reference: { name: string; key: string };
-  url: string;
-  variable: string;
-}[] {
-  return SOURCE_ROLES.flatMap((role) =>
-    (Object.keys(SECRET_FIELDS) as SecretField[]).flatMap((field) => {
-      const { [field]: reference, url = '' } = vectors?.[role] ?? {};
-      return reference ? [{ role, field, reference, url, variable: secretVariable(field, role) }] : [];
-    }),
-  );
-}
-
-/** Where a Prepare job's pod has the volumes of its sources, each in a folder of its claim's name. */
-export const CLAIMS_DIR = '/var/lib/qdrant-bench/claims';
-
-/** The volumes that a dataset's sources are on, by their claims' names, each once. */
-export function sourceClaims({ vectors }: PrepareJob['dataset']): string[] {
-  const claims = SOURCE_ROLES.map((role) => vectors?.[role]?.persistentVolumeClaim?.claimName);
-  return [...new Set(claims.filter((name) => name !== undefined))];
-}
-
 /** A collection on a Qdrant. The API key comes from the environment variable named here, never in the job itself. */
 export const endpointSchema = z.strictObject({
   url: z.string().max(2048),

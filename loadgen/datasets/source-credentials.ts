@@ -2,7 +2,7 @@ import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import { errorText, JobError } from '../job-error.ts';
 import { signedHeaders } from '../net/s3-secret.ts';
 import { SECRET_PARSERS } from '../net/secret-parsers.ts';
-import { secretVariable, type SecretField, type SourceRole } from '../protocol.ts';
+import { secretVariable, type SecretField, type SourceRole } from '../dataset-sources.ts';
 import type { FetchOptions } from './fetch.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Claim } from '../../crds/common/source.ts';
 import type { VectorSource } from '../../crds/sweep/sweep-spec.ts';
 import type { Access } from '../net/access.ts';
 import { shownUrl } from '../net/url.ts';
-import type { SourceRole } from '../protocol.ts';
+import type { SourceRole } from '../dataset-sources.ts';
 import { openClaimFile } from './claim-file.ts';
 import { checkSha256, fetchFile, type Fetched } from './fetch.ts';
 import { DataFile } from './formats/data-file.ts';

@@ -1,16 +1,14 @@
 import type { Metric } from '../../operator/judge/metrics.ts';
 import type { Reason } from '../../operator/judge/verdict.ts';
 import type { Dataset } from '../datasets/dataset.ts';
-import { waitUntilReady } from '../ingest/readiness.ts';
 import { mustBeUntouched } from '../ingest/untouched.ts';
 import { RecallCounter, type RecallEstimate } from '../evaluate/recall.ts';
 import { errorText, JobError } from '../job-error.ts';
 import { AnswerCounter } from '../load/answers.ts';
 import { QueryClient } from '../load/client.ts';
 import { runClosedLoop, type ClosedLoopResult } from '../load/closed-loop.ts';
-import { ExtraPoints } from '../load/extra-points.ts';
 import { LatencyHistogram } from '../load/histogram.ts';
-import { loadSearch, type LoadPlan, type LoadResult, type WindowReport } from '../load/load-search.ts';
+import { loadSearch, type LoadResult, type WindowReport } from '../load/load-search.ts';
 import { encodeQueries } from '../load/queries.ts';
 import type { SaturationOptions } from '../load/saturation.ts';
 import type { SeriesPoint } from '../load/series.ts';
@@ -23,12 +21,12 @@ import {
 } from '../load/server-signals.ts';
 import { ProcessStats } from '../load/server-stats.ts';
 import { compileWorkload, PLAIN_WORKLOAD, questionBodies, type CompiledWorkload } from '../load/workload.ts';
-import { windowWrites } from '../load/writes.ts';
 import { playShare, type Means, type WindowOrder } from '../load/window-order.ts';
 import type { AddressRules } from '../net/address-rules.ts';
 import type { Leader, PlayPrepared } from '../peers/barrier.ts';
 import type { Endpoint, LoadRules, Workload } from '../protocol.ts';
 import { collectionPath, Rest } from '../rest.ts';
+import { BenchWrites } from './bench-writes.ts';
 import { namedMetrics, recallMetrics, type AskedQuery } from './workload-report.ts';
 
 /** Most requests under way. */
@@ -40,8 +38,6 @@ const RECALL_MAX_SECONDS = 300;
 const WARM_QUERIES = 400;
 /** Connections for writes beside the searches, and for looking for what was written. */
 const WRITE_CONNECTIONS = 768;
-/** Longest wait until what was written beside the searches is gone. */
-const SETTLE_SECONDS = 600;
 
 export interface Recalled {
   result: ClosedLoopResult;
@@ -65,11 +61,11 @@ export class SearchBench {
   readonly #client: QueryClient;
   readonly #rest: Rest;
   readonly #workload: CompiledWorkload;
-  readonly #writes: Workload['writes'];
+  readonly #workloadAsked: Workload;
+  #writes: BenchWrites | undefined;
   readonly #windowSeconds: number;
   /** Named queries whose figures are published apart. */
   readonly #asked: readonly AskedQuery[];
-  #extras: ExtraPoints | undefined;
   readonly #seed: number;
   readonly #stats: ProcessStats | undefined;
   readonly #concurrency: number;
@@ -116,7 +112,7 @@ export class SearchBench {
     this.#connections = Math.max(CONNECTIONS, options.connections ?? 0);
     const workload = options.workload ?? PLAIN_WORKLOAD;
     this.#workload = compileWorkload(dataset, workload, { seed, vectors: this.#vectors });
-    this.#writes = workload.writes;
+    this.#workloadAsked = workload;
     this.#windowSeconds = options.windowSeconds;
     this.#asked = this.#workload.tellsNames
       ? workload.queries.map(({ name }) => ({ name, selectivity: dataset.meta.filters?.[name]?.selectivity }))
@@ -135,7 +131,7 @@ export class SearchBench {
 
   /** Asks every query once, a few at a time: recall, and how fast the server is with that. */
   async recall(params: Readonly<Record<string, unknown>>): Promise<Recalled> {
-    await this.#prepareWrites();
+    await this.#readyWrites();
     const { named, each, order } = this.#workload;
     const bodies = questionBodies(this.#workload, this.#vectors, this.#limit, params);
     const plan = {
@@ -239,7 +235,7 @@ export class SearchBench {
     onWindow: (report: WindowReport) => void | Promise<void>,
     onSecond?: (point: SeriesPoint) => void,
   ): Promise<LoadResult> {
-    await this.#prepareWrites();
+    const writes = await this.#readyWrites();
     const means = { ...this.#means(params), onSecond };
     const together = this.#together;
     const before = await this.#reading();
@@ -248,7 +244,7 @@ export class SearchBench {
       connections: this.#connections,
       rules,
       saturation,
-      beforeWindow: () => this.#beforeWindow(),
+      ...(writes ? { beforeWindow: () => writes.beforeWindow() } : {}),
       onWindow,
       ...(together
         ? {
@@ -262,19 +258,12 @@ export class SearchBench {
       ...(this.#stats ? { stats: this.#stats } : {}),
     });
     const after = await this.#reading();
-    await this.#extras?.clear(this.#rest, this.#endpoint.collection, this.#signal);
+    await writes?.clear();
     await this.#mustBeUntouched();
     // What is measured next begins with a collection that has come to rest, as the first one did.
-    if (this.#extras) {
-      await waitUntilReady(this.#rest, {
-        collection: this.#endpoint.collection,
-        points: this.#dataset.meta.points,
-        timeoutSeconds: SETTLE_SECONDS,
-        signal: this.#signal,
-      });
-    }
+    await writes?.settle();
     // Looking for written points is asking, too.
-    const signals = signalsBetween(before, after, this.#writes ? 0 : result.requests);
+    const signals = signalsBetween(before, after, writes ? 0 : result.requests);
     const memory = result.peakMemory === undefined ? reportedMemory(after) : undefined;
     return { ...result, signals: memory ? [...signals, memory] : signals };
   }
@@ -283,30 +272,22 @@ export class SearchBench {
     return readServer(this.#rest, this.#endpoint.collection, this.#stats, this.#signal);
   }
 
-  /** Has the points to be written ready, once, and removes what an earlier attempt left of them. */
-  async #prepareWrites(): Promise<void> {
-    if (!this.#writes || this.#extras) return;
-    const dataset = this.#dataset;
-    this.#extras = await ExtraPoints.make(dataset, {
-      writes: this.#writes,
-      names: this.#workload.queries.map(({ name }) => name),
+  /** What is written beside the searches, made ready once; undefined where nothing is. */
+  async #readyWrites(): Promise<BenchWrites | undefined> {
+    const { writes, queries } = this.#workloadAsked;
+    if (!writes) return undefined;
+    this.#writes ??= await BenchWrites.make({
+      dataset: this.#dataset,
+      workload: { queries, writes },
+      sender: this.#client,
+      rest: this.#rest,
+      collection: this.#endpoint.collection,
       limit: this.#limit,
       seed: this.#seed,
       windowSeconds: this.#windowSeconds,
+      signal: this.#signal,
     });
-    await this.#extras.clearLeftovers(this.#rest, this.#endpoint.collection, this.#signal);
-  }
-
-  #windowWrites(): LoadPlan['writes'] {
-    const [writes, extras] = [this.#writes, this.#extras];
-    if (!writes || !extras) return undefined;
-    return (window) => windowWrites({ ...window, sender: this.#client, extras, writes, seed: this.#seed });
-  }
-
-  /** Deletes of the next window must find points; that they are made is no part of what is measured. */
-  async #beforeWindow(): Promise<void> {
-    if (!this.#writes?.deletes) return;
-    await this.#extras?.writeMissing(this.#rest, this.#endpoint.collection, this.#signal);
+    return this.#writes;
   }
 
   /** Offers this generator's share of windows that another one leads. */
@@ -321,7 +302,7 @@ export class SearchBench {
       bodies: questionBodies(this.#workload, this.#vectors, this.#limit, params),
       order: this.#workload.order,
       named: this.#workload.named,
-      writes: this.#windowWrites(),
+      writes: this.#writes?.window,
       limit: this.#limit,
       answers: this.#answers(),
       seed: this.#seed,
@@ -338,7 +319,7 @@ export class SearchBench {
     const { meta } = dataset;
     const { queries, weights, rows } = this.#workload;
     const distance = (query: number, id: number): number =>
-      dataset.distance(query, id < meta.points ? id : (this.#extras?.rowOf(id) ?? -1));
+      dataset.distance(query, id < meta.points ? id : (this.#writes?.rowOf(id) ?? -1));
     const counters = queries.map(
       ({ name }) => new RecallCounter({ meta, truth: dataset.truthOf(name), distance }, meta.queries, this.#limit),
     );

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { checkJobAddress, messageId, type JobAddress } from '../../operator/bus/subjects.ts';
 import { errorText } from '../job-error.ts';
-import { CLAIMS_DIR } from '../protocol.ts';
+import { CLAIMS_DIR } from '../dataset-sources.ts';
 import type { Access } from '../net/access.ts';
 import { addressRules } from '../net/address-rules.ts';
 

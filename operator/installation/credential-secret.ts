@@ -1,7 +1,7 @@
 import type { DatasetSpec } from '../../crds/sweep/sweep-spec.ts';
 import { SECRET_PARSERS } from '../../loadgen/net/secret-parsers.ts';
 import { boundHost } from '../../loadgen/net/url.ts';
-import { sourceSecrets, type SecretField } from '../../loadgen/protocol.ts';
+import { sourceSecrets, type SecretField } from '../../loadgen/dataset-sources.ts';
 import type { JobSecret, SecretKeyRef } from '../jobs/job-runner.ts';
 import { KINDS } from '../runtime/kinds.ts';
 import type { Kube } from '../runtime/kube.ts';

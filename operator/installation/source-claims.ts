@@ -1,5 +1,5 @@
 import type { DatasetSpec } from '../../crds/sweep/sweep-spec.ts';
-import { SOURCE_ROLES } from '../../loadgen/protocol.ts';
+import { SOURCE_ROLES } from '../../loadgen/dataset-sources.ts';
 import { KINDS } from '../runtime/kinds.ts';
 import type { Kube } from '../runtime/kube.ts';
 import { SweepStopped } from '../sweep/ports.ts';
