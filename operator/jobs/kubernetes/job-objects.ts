@@ -1,7 +1,7 @@
 import type { SweepSpec } from '../../../crds/sweep/sweep-spec.ts';
 import type { AddressSettings } from '../../../loadgen/net/address-rules.ts';
 import { CLAIMS_DIR, sourceClaims } from '../../../loadgen/dataset-sources.ts';
-import { type Job } from '../../../loadgen/protocol.ts';
+import type { Job } from '../../../loadgen/protocol.ts';
 import type { KubeObject, ObjectMeta } from '../../runtime/kube.ts';
 import { awayFrom, CONTAINER_SECURITY, podSecurity } from '../../owned/pod-defaults.ts';
 import { LABELS, ownerReference, sweepLabels, type SweepRef } from '../../owned/sweep-ref.ts';
