@@ -333,7 +333,7 @@ describe('the pod', () => {
     const address = { namespace: 'pods', job: 'apart' };
     const made = await Promise.all([0, 1].map(() => nats.publisher(address)));
     const links = made.map(
-      (publisher, pod) => new PeerLink({ wire: publisher.wire(pod), pod, pods: 2, silence: 1000, beat: 50 }),
+      (publisher, pod) => new PeerLink({ wire: publisher.wire(pod), pod, pods: 2, silence: 4000, beat: 50 }),
     );
     const [first, second] = links as [PeerLink, PeerLink];
     try {
@@ -342,7 +342,7 @@ describe('the pod', () => {
       // Said into the void, more than once, for longer than they may be silent.
       await sleep(500);
       second.send(0, { told: 'x'.repeat(500_000) });
-      await sleep(2500);
+      await sleep(5000);
       const heard = Promise.withResolvers<unknown>();
       first.onMessage((from, message) => heard.resolve([from, message]));
       await nats.server.restart();
