@@ -161,7 +161,11 @@ async function listening(log: () => string, ended: () => boolean): Promise<numbe
   for (let waited = 0; waited < START_SECONDS * 50; waited += 1) {
     const port = /Listening for client connections on \S+:(\d+)/.exec(log())?.[1];
     if (port !== undefined && log().includes('Server is ready')) return Number(port);
-    if (ended()) throw new Error(`nats-server ended while starting:\n${log()}`);
+    if (ended()) {
+      // Its last words may come after its end.
+      for (let n = 0; n < 25 && log() === ''; n += 1) await sleep(20);
+      throw new Error(`nats-server ended while starting:\n${log()}`);
+    }
     await sleep(20);
   }
   throw new Error(`nats-server was not ready after ${String(START_SECONDS)} s:\n${log()}`);
