@@ -131,16 +131,21 @@ describe('a sweep whose jobs go wrong', () => {
   });
 
   it('gives up on finals that fail three times, and says so; nothing measured before is lost', async () => {
+    const name = `sweep-${count}`;
     const { stopped, message, history } = await conduct(
       {},
       faulty((job) => (job.kind === 'Finals' ? new JobLost('gone') : undefined)),
+      name,
     );
     // Finals are only begun when something passed, which a machine too busy to load may prevent.
     if (stopped !== undefined) {
       expect(stopped).toBe('Internal');
       expect(message).toContain('the finals failed 3 times');
+      // The finalists are kept for when it is mended, and then go.
+      expect((await conduct({}, real, name)).stopped).toBeUndefined();
     }
     expect(history.runs.filter(({ state }) => state === 'Finished')).toHaveLength(2);
+    expect(await collections()).toEqual([]);
   });
 
   it('reports a program error of ours as that, and goes on when it is mended', async () => {
