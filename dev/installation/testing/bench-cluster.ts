@@ -13,7 +13,7 @@ import type { KubeKind, KubeObject } from '../../../operator/runtime/kube.ts';
 import { SWEEP_KIND } from '../../../operator/kinds.ts';
 import { status as clusterStatus } from '../../cluster/cluster.ts';
 import { clientOf } from '../follow.ts';
-import { install, runKubectl, type Installation } from '../install.ts';
+import { InstallError, install, runKubectl, type Installation } from '../install.ts';
 
 /** The operator installed on this checkout's cluster, for tests. */
 export interface BenchCluster {
@@ -43,7 +43,13 @@ export interface BenchCluster {
 
 /** Brings the cluster up and the operator onto it, unless they are there. */
 export async function benchCluster(): Promise<BenchCluster> {
-  const installation = await install({ onProgress: (line) => process.stderr.write(`  ${line}\n`) });
+  const say = (line: string): void => void process.stderr.write(`  ${line}\n`);
+  const installation = await install({ onProgress: say }).catch((error: unknown) => {
+    if (!(error instanceof InstallError)) throw error;
+    // On a busy machine a rollout has taken longer than it may: what is broken is so the second time, too.
+    say(`${error.message}; trying once more`);
+    return install({ onProgress: say });
+  });
   const kube = clientOf(installation);
   const { hostAddress = '127.0.0.1' } = await clusterStatus();
   const databaseUrl = async (): Promise<string> => {
